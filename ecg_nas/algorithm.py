@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from search_spaces import Architecture
+import numpy as np
+
+from ecg_nas.errors import ConfigError
+from search_spaces import Architecture, SearchSpace
+
+Allowed = Callable[[Architecture], bool]
+"""A constraint on proposals (``--max-params``, say): whether an architecture may be proposed."""
+
+_TRIES = 2000  # draws without a new architecture after which the space counts as exhausted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +67,102 @@ class SearchAlgorithm(ABC):
     def diagnostics(self) -> dict[str, float | None]:
         """Return figures to show the user (``kendall_tau`` of the predictor, seconds …)."""
         return {}
+
+
+class Archive:
+    """What an algorithm has been told so far, in order; all the state that most of them need."""
+
+    def __init__(self) -> None:
+        self._told: list[Told] = []
+        self._keys: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+    def __iter__(self) -> Iterator[Told]:
+        return iter(self._told)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    @property
+    def architectures(self) -> list[Architecture]:
+        """The architectures told, in order."""
+        return [told.architecture for told in self._told]
+
+    def scores(self) -> list[float]:
+        """Return one number an entry; failures and non-finite scores count as the worst seen."""
+        finite = [t.score for t in self._told if t.score is not None and np.isfinite(t.score)]
+        worst = min(finite, default=0.0)
+        return [
+            t.score if t.score is not None and np.isfinite(t.score) else worst for t in self._told
+        ]
+
+    def add(self, outcomes: Sequence[Told]) -> None:
+        """Append ``outcomes`` in their order."""
+        self._told.extend(outcomes)
+        self._keys.update(told.architecture.key for told in outcomes)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return a JSON-able list that ``from_json`` reads back."""
+        return [{"architecture": t.architecture.to_json(), "score": t.score} for t in self._told]
+
+    @classmethod
+    def from_json(cls, data: Sequence[dict[str, Any]], space: SearchSpace) -> Archive:
+        """Return the archive that ``to_json`` described.
+
+        Raises:
+            ArchitectureError: If an entry is not an architecture of ``space``.
+        """
+        archive = cls()
+        archive.add(
+            [
+                Told(architecture=space.from_json(entry["architecture"]), score=entry["score"])
+                for entry in data
+            ]
+        )
+        return archive
+
+
+def draw_new(
+    draw: Callable[[], Architecture], *, taken: Callable[[str], bool], allowed: Allowed | None
+) -> Architecture | None:
+    """Return the first architecture of ``draw`` that is allowed and not taken.
+
+    Args:
+        draw: Returns a random architecture at each call.
+        taken: Whether an architecture of this key was told or proposed already.
+        allowed: The constraint on proposals; ``None`` for none.
+
+    Returns:
+        The architecture, or ``None`` when many draws brought nothing new: what ``draw`` can
+        reach is exhausted.
+    """
+    for _ in range(_TRIES):
+        arch = draw()
+        if not taken(arch.key) and (allowed is None or allowed(arch)):
+            return arch
+    return None
+
+
+def sample_new(
+    space: SearchSpace,
+    rng: np.random.Generator,
+    *,
+    taken: Callable[[str], bool],
+    allowed: Allowed | None,
+) -> Architecture:
+    """Return a random architecture that is allowed and, unless the space is exhausted, not taken.
+
+    Raises:
+        ConfigError: If no architecture of the space seems to be allowed.
+    """
+    arch = draw_new(lambda: space.sample(rng), taken=taken, allowed=allowed)
+    if arch is None:  # exhausted: a repeat is all that is left
+        arch = draw_new(lambda: space.sample(rng), taken=lambda _: False, allowed=allowed)
+    if arch is None:
+        raise ConfigError(
+            f"some architectures of {space.name} must keep the limits; none of {_TRIES} random "
+            "ones did: raise --max-params or --max-macs"
+        )
+    return arch

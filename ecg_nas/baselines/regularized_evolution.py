@@ -1,0 +1,120 @@
+"""Regularised evolution: ageing evolution without a predictor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from typing_extensions import override
+
+from ecg_nas import seeds
+from ecg_nas.algorithm import (
+    Allowed,
+    Archive,
+    Proposal,
+    SearchAlgorithm,
+    Told,
+    draw_new,
+    sample_new,
+)
+from ecg_nas.errors import ConfigError
+from search_spaces import Architecture, SearchSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegularizedEvolutionConfig:
+    """Settings of regularised evolution.
+
+    Attributes:
+        fes_max: Full trainings in all.
+        population: Architectures alive at a time; as many random ones start it.
+        tournament: Architectures drawn from the population, of which the best is the parent.
+        n_batch: Children a batch. The paper's method is 1; more can train at once.
+    """
+
+    fes_max: int = 100
+    population: int = 20
+    tournament: int = 5
+    n_batch: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.tournament <= self.population:
+            raise ConfigError(
+                "tournament must be between 1 and population; got "
+                f"tournament {self.tournament}, population {self.population}"
+            )
+
+
+class RegularizedEvolution(SearchAlgorithm):
+    """Mutates the best of a random tournament; the oldest of the population dies.
+
+    Since every outcome enters the population and the oldest leaves it, the population is the
+    last ``population`` outcomes told.
+
+    References:
+        Real, Aggarwal, Huang, Le, *Regularized Evolution for Image Classifier Architecture
+        Search*, AAAI 2019, doi:10.1609/aaai.v33i01.33014780.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        config: RegularizedEvolutionConfig,
+        *,
+        seed: int,
+        allowed: Allowed | None = None,
+    ) -> None:
+        self._space = space
+        self._config = config
+        self._seed = seed
+        self._allowed = allowed
+        self._archive = Archive()
+
+    @override
+    def ask(self) -> list[Proposal]:
+        done = len(self._archive)
+        initial = self._config.population
+        size = initial - done if done < initial else self._config.n_batch
+        batch: dict[str, Proposal] = {}
+        proposals = []
+        for slot in range(done, min(done + size, self._config.fes_max)):
+            rng = seeds.generator(self._seed, "regularised evolution", slot)
+            proposal = self._propose(rng, set(batch))
+            batch[proposal.architecture.key] = proposal
+            proposals.append(proposal)
+        return proposals
+
+    def _propose(self, rng: np.random.Generator, batch: set[str]) -> Proposal:
+        def taken(key: str) -> bool:
+            return key in self._archive or key in batch
+
+        if len(self._archive) >= self._config.population:
+            parent = self._parent(rng)
+            child = draw_new(
+                lambda: self._space.mutate(parent, rng), taken=taken, allowed=self._allowed
+            )
+            if child is not None:
+                return Proposal(architecture=child, origin="evolution")
+        arch = sample_new(self._space, rng, taken=taken, allowed=self._allowed)
+        return Proposal(architecture=arch, origin="initial")
+
+    def _parent(self, rng: np.random.Generator) -> Architecture:
+        n_alive = self._config.population
+        scores = self._archive.scores()[-n_alive:]
+        alive = self._archive.architectures[-n_alive:]
+        drawn = rng.choice(n_alive, size=self._config.tournament, replace=False)
+        return alive[max(drawn.tolist(), key=lambda i: scores[i])]
+
+    @override
+    def tell(self, outcomes: Sequence[Told]) -> None:
+        self._archive.add(outcomes)
+
+    @override
+    def state(self) -> dict[str, Any]:
+        return {"archive": self._archive.to_json()}
+
+    @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        self._archive = Archive.from_json(state["archive"], self._space)
