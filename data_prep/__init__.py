@@ -1,0 +1,1 @@
+"""From recordings to beats: readers, filters, splits and the signal store."""

@@ -1,0 +1,121 @@
+"""What a source of recordings is: where its records lie, whose they are, how they are split."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from data_prep.beats import SignalSpec
+from data_prep.errors import DataError
+
+Side = Literal["train", "test"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRef:
+    """Where one record lies and whose it is.
+
+    Attributes:
+        path: The record without extension.
+        name: Name of the record, unique within its source.
+        patient: Whose recording it is.
+        annotator: Extension of its reference annotations.
+    """
+
+    path: Path
+    name: str
+    patient: str
+    annotator: str = "atr"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Which side of the split each patient is on.
+
+    Attributes:
+        side: Patient to ``train`` or ``test``.
+        left_out: Patient to the reason why it is on neither side.
+    """
+
+    side: Mapping[str, Side]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+class Source(ABC):
+    """One data set. A module of this folder ends with ``SOURCE = `` an instance.
+
+    Attributes:
+        name: Name of the module.
+        description: One line for ``ecg-nas sources``.
+        splits: Names of the splits that :meth:`assign` knows.
+        signal: How its recordings are made comparable unless the user says otherwise.
+        complete: Whether every record must be usable. Where it need not (the user's own
+            folder), a record without the wanted leads or without beats is left out and counted.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    splits: ClassVar[tuple[str, ...]] = ("standard",)
+    signal: ClassVar[SignalSpec] = SignalSpec()
+    complete: ClassVar[bool] = True
+
+    @abstractmethod
+    def records(self, folder: Path | None) -> list[RecordRef]:
+        """Return all records, also those that a split leaves out, in a fixed order.
+
+        Args:
+            folder: Where the user says that they lie; ``None``: where the source itself finds
+                (or makes) them.
+
+        Raises:
+            DataError: If there is no such folder or no record in it.
+        """
+
+    @abstractmethod
+    def assign(self, split: str, patients: Mapping[str, Mapping[str, int]]) -> Assignment:
+        """Put every patient on one side of ``split``, or leave it out with a reason.
+
+        Args:
+            split: One of ``splits``.
+            patients: Each patient's beats a class, for a split that spreads the classes.
+
+        Raises:
+            DataError: If there is no such split, or a patient is not known to it.
+        """
+
+    def refuse_split(self, split: str) -> None:
+        """Refuse a ``split`` that is not one of ``splits``.
+
+        Raises:
+            DataError: If it is not.
+        """
+        if split not in self.splits:
+            raise DataError(
+                f"the split of source {self.name} must be one of {', '.join(self.splits)}, or a "
+                f"TOML file with patients under [train] and [test]; got {split!r}"
+            )
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made or fetched again.
+
+    ``ECG_NAS_CACHE``, else ``ecg-nas`` in ``XDG_CACHE_HOME``, else in ``~/.cache``.
+    """
+    if chosen := os.environ.get("ECG_NAS_CACHE"):
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "ecg-nas"
+
+
+def refuse_missing(folder: Path) -> None:
+    """Refuse a ``folder`` of recordings that is not there.
+
+    Raises:
+        DataError: If it is not a folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"the folder of recordings must exist; {folder} is not a folder")
