@@ -1,0 +1,95 @@
+"""The command line: one file a command, imported when it is asked for.
+
+Every module of this folder is a command named by its file (``import_table.py`` is
+``ecg-nas import-table``) and ends with ``command``, a click command or group. ``errors``,
+``output``, ``progress`` and names that start with ``_`` are not commands. A command imports
+numpy, torch and our own packages inside its function, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from ecg_nas.cli.errors import as_click_error, one_line
+
+_HELPERS = frozenset({"errors", "output", "progress"})
+
+
+class _LazyGroup(click.Group):
+    """Finds commands by file name and turns every failure into one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(
+            module.name.replace("_", "-")
+            for module in pkgutil.iter_modules(__path__)
+            if module.name not in _HELPERS and not module.name.startswith("_")
+        )
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
+            names = ", ".join(self.list_commands(ctx))
+            raise click.UsageError(f"the command must be one of {names}; got {args[0]!r}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
+            raise
+        except BrokenPipeError:  # the reader of our output left: click ends quietly
+            raise
+        except Exception as error:
+            if ctx.params.get("debug"):
+                raise
+            raise as_click_error(error) from error
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
+        """Run the command line and exit with 0, 1 (failed), 2 (bad input) or 130 (interrupted)."""
+        try:
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            click.echo(f"Error: {one_line(error)}", err=True)
+            sys.exit(error.exit_code)
+        except click.Abort:
+            click.echo("Error: interrupted", err=True)
+            sys.exit(130)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
+@click.version_option(package_name="ecg-nas", message="%(prog)s %(version)s")
+def main(debug: bool) -> None:
+    """Find the best small network for ECG beats, and export it to ONNX.
+
+    \b
+    Example:
+      ecg-nas search --data synthetic --preset quick --out runs/first
+
+    Research software: not a medical device.
+    """

@@ -1,0 +1,79 @@
+"""What every command does with its result: text for people, ``--json`` for scripts."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def _check_target(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    # Refused before the work starts, not after an hour of it.
+    if value is None or value == "-":
+        return value
+    path = Path(value)
+    if path.is_dir():
+        raise click.BadParameter(f"must be a file or -; {value} is a folder", ctx, param)
+    if not path.parent.is_dir():
+        raise click.BadParameter(f"its folder must exist; {path.parent} does not", ctx, param)
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise click.BadParameter(f"must be writable; {value} is not", ctx, param)
+    return value
+
+
+json_option = click.option(
+    "--json",
+    "json_to",
+    metavar="FILE",
+    callback=_check_target,
+    help="Write the result as JSON to FILE; '-' is standard output, which then holds only that.",
+)
+
+
+def say(text: str, json_to: str | None = None) -> None:
+    """Print ``text`` for people, unless standard output belongs to ``--json -``."""
+    if json_to != "-":
+        click.echo(text)
+
+
+def write_json(json_to: str | None, result: Mapping[str, Any]) -> None:
+    """Write ``result`` where ``--json`` says; without it, do nothing.
+
+    NaN and infinities become null, numpy values plain numbers and lists. A file appears whole
+    or not at all.
+    """
+    if json_to is None:
+        return
+    text = json.dumps(_plain(result), indent=2, allow_nan=False) + "\n"
+    if json_to == "-":
+        click.echo(text, nl=False)
+        return
+    target = Path(json_to)
+    if target.exists() and not target.is_file():  # a device or pipe cannot be replaced
+        target.write_text(text, encoding="utf-8")
+        return
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):  # numpy scalars and arrays, without importing numpy
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value
