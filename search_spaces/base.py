@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from search_spaces import _graph
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -74,10 +76,23 @@ class CellGraph:
     edges: tuple[tuple[int, int], ...]
     settings: tuple[float, ...] = ()
 
+    def paths(self) -> tuple[tuple[int, ...], ...]:
+        """Return every input-to-output path as the operation indices of its inner nodes.
+
+        In lexicographic order of the nodes; a direct edge from input to output is the empty path.
+        """
+        walks = _graph.paths(len(self.ops), self.edges)
+        return tuple(tuple(self.ops[node] for node in walk) for walk in walks)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What a network costs to store and run: parameters and multiply-accumulates per beat."""
+    """What a network costs to store and run.
+
+    Attributes:
+        params: Trainable numbers, batch-norm scales and shifts included.
+        macs: Multiply-accumulates of convolutions and linear layers, for one beat.
+    """
 
     params: int
     macs: int
@@ -114,9 +129,7 @@ class SearchSpace(ABC):
         """Return a neighbour of ``arch`` that differs from it."""
 
     @abstractmethod
-    def crossover(
-        self, a: Architecture, b: Architecture, rng: np.random.Generator
-    ) -> Architecture:
+    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
         """Return a child whose every choice comes from ``a`` or ``b``."""
 
     @abstractmethod
@@ -134,6 +147,16 @@ class SearchSpace(ABC):
     @abstractmethod
     def graph(self, arch: Architecture) -> CellGraph:
         """Return what a predictor sees of ``arch``."""
+
+    @abstractmethod
+    def cost(
+        self, arch: Architecture, *, leads: int, samples: int, context: int, classes: int
+    ) -> Cost:
+        """Return what the network that ``build`` makes with these arguments costs.
+
+        Raises:
+            ArchitectureError: If the space holds no trainable networks.
+        """
 
     @abstractmethod
     def build(
