@@ -1,0 +1,1 @@
+"""Training one network: data on the device, recipe, loop and figures."""

@@ -1,0 +1,122 @@
+"""A whole split on the device, and the order in which a training visits it.
+
+All beats of MIT-BIH are some hundred megabytes, so they lie on the device once and a batch is an
+index into them: no DataLoader, no copy a step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ecg_nas.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from data_prep.dataset import BeatDataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceData:
+    """The beats of a split as a network takes them, on one device.
+
+    Attributes:
+        x: ``(beats, channels, samples)`` float32.
+        context: ``(beats, features)`` float32.
+        y: ``(beats,)`` int64, on the device.
+        labels: ``y`` on the host.
+        classes: Name of each class.
+        common: Index of the class that may be thinned (N).
+    """
+
+    x: Tensor
+    context: Tensor
+    y: Tensor
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    common: int = 0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the beats are."""
+        return self.x.device
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that the beats take on the device."""
+        return self.x.nbytes + self.context.nbytes + self.y.nbytes
+
+
+def to_device(dataset: BeatDataset, device: str | torch.device = "cpu") -> DeviceData:
+    """Return all beats of ``dataset`` on ``device``."""
+    classes = dataset.spec.signal.classes
+    return DeviceData(
+        x=torch.from_numpy(dataset.network_input()).to(device),
+        context=torch.from_numpy(np.asarray(dataset.context, dtype=np.float32)).to(device),
+        y=torch.from_numpy(dataset.y).to(device),
+        labels=dataset.y,
+        classes=classes,
+        common=classes.index("N"),
+    )
+
+
+def thin(data: DeviceData, rows: NDArray[np.int64], keep_every: int) -> NDArray[np.int64]:
+    """Return ``rows`` with every ``keep_every``-th beat of the common class, and all others.
+
+    Counted along ``rows``, so the result depends on nothing else. Neighbouring normal beats of a
+    patient are nearly the same beat: most of the cost of an epoch, little of what it teaches.
+    """
+    common = data.labels[rows] == data.common
+    rank = np.cumsum(common) - 1
+    kept: NDArray[np.int64] = rows[~common | (rank % keep_every == 0)]
+    return kept
+
+
+def class_weights(
+    data: DeviceData,
+    rows: NDArray[np.int64],
+    kept: NDArray[np.int64],
+    config: TrainConfig,
+) -> Tensor:
+    """Return the weight of a beat of each class in the loss: ``(classes,)`` float32.
+
+    The mean weight over ``kept`` is 1 before the cap of ``config.max_weight``. See
+    ``TrainConfig.class_mass``.
+    """
+    n_classes = len(data.classes)
+    full = np.bincount(data.labels[rows], minlength=n_classes)
+    seen = np.bincount(data.labels[kept], minlength=n_classes)
+    mass = np.where(seen > 0, full.astype(np.float64) ** config.class_mass, 0.0)
+    weights = mass / mass.sum() * seen.sum() / np.maximum(seen, 1)
+    capped = np.minimum(weights, config.max_weight).astype(np.float32)
+    return torch.from_numpy(capped).to(data.device)
+
+
+def epoch_steps(sides: Sequence[NDArray[np.int64]], batch: int) -> int:
+    """Return the steps of an epoch: the same for all folds, enough for the largest side."""
+    return max(math.ceil(len(side) / batch) for side in sides)
+
+
+def epochs(
+    rows: NDArray[np.int64], config: TrainConfig, steps: int, generator: torch.Generator
+) -> Iterator[Tensor]:
+    """Yield for each epoch the rows of its steps: ``(steps, batch)`` int64 on the host.
+
+    Shuffled passes follow each other without a gap and epochs are cut from that stream, so a beat
+    is visited once a pass whatever the number of steps. ``generator`` is a host generator: the
+    order does not depend on the device.
+    """
+    source = torch.from_numpy(rows)
+    stream = source[:0]
+    needed = steps * min(config.batch, len(rows))
+    for _ in range(config.epochs):
+        while len(stream) < needed:
+            stream = torch.cat([stream, source[torch.randperm(len(source), generator=generator)]])
+        yield stream[:needed].view(steps, -1)
+        stream = stream[needed:]

@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ecg_nas.training.augment import Augment
+from ecg_nas.training.config import AugmentConfig
+
+OFF = AugmentConfig(gain=0, wander=0, noise=0, shift=0, context_noise=0)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn((64, 4, 50), generator=generator)
+    return x, torch.randn((64, 3), generator=generator)
+
+
+def augmented(config, batch, seed=0):
+    return Augment(config, samples=50, device=CPU, seed=seed)(*batch)
+
+
+def test_switched_off_it_changes_nothing(batch):
+    x, context = augmented(OFF, batch)
+    assert torch.equal(x, batch[0])
+    assert torch.equal(context, batch[1])
+
+
+def test_gain_is_one_factor_a_beat_on_all_channels(batch):
+    x, _ = augmented(replace(OFF, gain=0.1), batch)
+    factor = x / batch[0]
+    spread = (factor.amax((1, 2)) - factor.amin((1, 2))).abs().max()
+    assert spread < 1e-4
+    assert 0.05 < float(factor[:, 0, 0].log().std()) < 0.2
+
+
+def test_wander_is_slow(batch):
+    x, _ = augmented(replace(OFF, wander=0.1), batch)
+    drift = x - batch[0]
+    assert 0.05 < float(drift.std()) < 0.3
+    assert float(drift.diff(dim=-1).abs().max()) < 0.05
+
+
+def test_a_shift_moves_the_beat_and_repeats_its_edge(batch):
+    seen = set()
+    augment = Augment(replace(OFF, shift=2), samples=50, device=CPU, seed=0)
+    for _ in range(40):
+        x, _ = augment(*batch)
+        for by in range(-2, 3):
+            if torch.equal(x[..., 2:-2], batch[0].roll(by, -1)[..., 2:-2]):
+                seen.add(by)
+                edge = batch[0][..., :1] if by > 0 else batch[0][..., -1:]
+                gap = x[..., :by] if by > 0 else x[..., 50 + by :]
+                assert torch.equal(gap, edge.expand_as(gap))
+    assert seen == {-2, -1, 0, 1, 2}
+
+
+def test_the_inputs_stay_as_they_are_and_the_seed_decides(batch):
+    before = batch[0].clone()
+    first, _ = augmented(AugmentConfig(), batch, seed=3)
+    again, _ = augmented(AugmentConfig(), batch, seed=3)
+    other, _ = augmented(AugmentConfig(), batch, seed=4)
+    assert torch.equal(batch[0], before)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
