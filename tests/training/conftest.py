@@ -15,7 +15,7 @@ class SmallNet(nn.Module):
         super().__init__()
         self.signal = nn.Sequential(nn.Conv1d(channels, 8, 7), nn.BatchNorm1d(8), nn.ReLU())
         self.drop = nn.Dropout(0.1)
-        self.head = nn.Linear(8 + context, classes)
+        self.head = nn.Sequential(nn.Linear(8 + context, 16), nn.ReLU(), nn.Linear(16, classes))
 
     def forward(self, x, context):
         pooled = self.signal(x).amax(dim=2)

@@ -10,7 +10,7 @@ from ecg_nas.training.config import AugmentConfig, TrainConfig
 from ecg_nas.training.loop import DivergedError, _Average, isolated, predict, train
 from ecg_nas.training.metrics import confusion, macro_f1
 
-CONFIG = TrainConfig(epochs=12, batch=32, learning_rate=1e-2, keep_every=2)
+CONFIG = TrainConfig(epochs=12, batch=16, learning_rate=2e-2, keep_every=2)
 
 
 def weights(module):
@@ -71,7 +71,7 @@ def test_a_loss_that_is_not_finite_is_an_error(beats, small_net):
 
 def test_an_output_that_is_not_finite_is_an_error(beats, small_net):
     module = small_net()
-    nn.init.constant_(module.head.weight, torch.nan)
+    nn.init.constant_(module.head[-1].weight, torch.nan)
     with pytest.raises(DivergedError, match="output"):
         predict(module, beats, np.arange(10))
 
