@@ -309,7 +309,7 @@ def write_record(
     return _write(path, [f"{path.name}.dat", f"{path.name}.hea"], write)[1]
 
 
-def _guard(call: Callable[[], Any], requirement: str) -> Any:  # noqa: ANN401 (wfdb is untyped)
+def _guard(call: Callable[[], Any], requirement: str) -> Any:
     """Call wfdb; whatever it raises on malformed input becomes one line."""
     try:
         with warnings.catch_warnings():
@@ -332,7 +332,7 @@ def _write(path: Path, names: Sequence[str], write: Callable[[str], None]) -> li
     return [path.with_name(name) for name in names]
 
 
-def _header(path: Path) -> Any:  # noqa: ANN401 (wfdb is untyped)
+def _header(path: Path) -> Any:
     file = path.with_name(f"{path.name}.hea")
     if not file.is_file():
         raise DataError(f"record {path} must have a header {file.name}; there is none")
@@ -344,7 +344,7 @@ def _header(path: Path) -> Any:  # noqa: ANN401 (wfdb is untyped)
     return header
 
 
-def _refuse_short_files(path: Path, header: Any) -> None:  # noqa: ANN401
+def _refuse_short_files(path: Path, header: Any) -> None:
     """Refuse signal files that are missing, and files of a fixed width that are too short."""
     bits = {"8": 8, "16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12}
     needed: dict[str, int] = {}

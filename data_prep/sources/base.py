@@ -96,7 +96,7 @@ class Source(ABC):
         if split not in self.splits:
             raise DataError(
                 f"the split of source {self.name} must be one of {', '.join(self.splits)}, or a "
-                f"TOML file with patients under [train] and [test]; got {split!r}"
+                f"TOML file with the lists train and test; got {split!r}"
             )
 
 
