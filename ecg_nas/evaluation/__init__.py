@@ -1,0 +1,1 @@
+"""Evaluating candidates: training, tables, worker pools behind one interface."""

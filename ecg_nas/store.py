@@ -1,0 +1,274 @@
+"""The evaluations and the state of one run, in one SQLite file.
+
+The search loop is the only writer. Each evaluation is committed as it arrives; a batch of
+proposals is committed before its first evaluation and the algorithm's state after its last. So a
+process may be killed between any two statements and the next finds a whole story.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ecg_nas.algorithm import Proposal
+from ecg_nas.errors import RunError
+from ecg_nas.evaluation.base import Candidate, Evaluation
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL              -- JSON
+) STRICT;
+CREATE TABLE proposals (
+    slot         INTEGER PRIMARY KEY,
+    architecture TEXT NOT NULL,      -- JSON
+    key          TEXT NOT NULL,
+    origin       TEXT NOT NULL,
+    told         INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE evaluations (
+    slot    INTEGER PRIMARY KEY REFERENCES proposals (slot),
+    seed    TEXT NOT NULL,           -- text: SQLite and JSON readers cut large integers
+    score   REAL,
+    metrics TEXT NOT NULL,           -- JSON
+    seconds REAL NOT NULL,
+    failure TEXT,
+    CHECK ((score IS NULL) = (failure IS NOT NULL))
+) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredProposal:
+    """An architecture that was given a slot.
+
+    Attributes:
+        slot: Its place in the run, from 0.
+        architecture: Its JSON description; the space's ``from_json`` reads it.
+        key: Its identity.
+        origin: Where the idea came from, see ``Proposal``.
+    """
+
+    slot: int
+    architecture: Mapping[str, Any]
+    key: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvaluation:
+    """A proposal and what came of it; the fields are those of both."""
+
+    slot: int
+    architecture: Mapping[str, Any]
+    key: str
+    seed: int
+    origin: str
+    score: float | None
+    metrics: Mapping[str, Any]
+    seconds: float
+    failure: str | None
+
+
+class RunStore:
+    """Evaluations by slot, pending proposals, the algorithm's state and named values.
+
+    Args:
+        path: The file; it is made if it is not there, unless ``read_only``.
+        read_only: Open for reading beside a running search.
+
+    Raises:
+        RunError: If the file cannot be opened, is not such a store, or is damaged. Every method
+            raises it too.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        if read_only and not path.is_file():
+            raise RunError(f"a run needs its store, but {path} is not there; check the run folder")
+        options = "mode=ro" if read_only else "mode=rwc"
+        if read_only and not os.access(path.parent, os.W_OK) and not _log_of(path).exists():
+            options = "immutable=1"  # on read-only media; else SQLite would make its index file
+        with self._clear_errors():
+            self._db = sqlite3.connect(
+                f"{path.absolute().as_uri()}?{options}", uri=True, isolation_level=None
+            )
+        try:
+            with self._clear_errors():
+                self._open(read_only)
+        except RunError:
+            self._db.close()
+            raise
+
+    def _open(self, read_only: bool) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        # Looked at before anything is written: a file that is not ours stays as it is.
+        empty = self._db.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()[0] == 0
+        if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise sqlite3.DatabaseError("its pages are damaged")
+        fresh = version == 0 and empty and not read_only
+        if version != _VERSION and not fresh:
+            raise RunError(
+                f"{self.path} must be a run store of format {_VERSION}; it is of format {version}: "
+                "use the release of ecg-nas that wrote it, or another run folder"
+            )
+        if not read_only:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            # Survives kill -9 at any moment; a power cut may cost the last evaluations.
+            self._db.execute("PRAGMA synchronous = NORMAL")
+        if fresh:
+            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+
+    def close(self) -> None:
+        """Close the file; the store is not used afterwards."""
+        self._db.close()
+
+    def __enter__(self) -> RunStore:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # Proposals and evaluations
+
+    def propose(self, first_slot: int, proposals: Sequence[Proposal]) -> list[StoredProposal]:
+        """Give ``proposals`` the slots from ``first_slot`` on; they are pending until told."""
+        rows = [
+            (
+                first_slot + i,
+                _text(proposal.architecture.to_json()),
+                proposal.architecture.key,
+                proposal.origin,
+            )
+            for i, proposal in enumerate(proposals)
+        ]
+        with self._transaction():
+            self._db.executemany(
+                "INSERT INTO proposals (slot, architecture, key, origin) VALUES (?, ?, ?, ?)", rows
+            )
+        return self.pending()
+
+    def pending(self) -> list[StoredProposal]:
+        """Return the proposals that the algorithm was not told about yet, by slot."""
+        with self._clear_errors():
+            rows = self._db.execute(
+                "SELECT slot, architecture, key, origin FROM proposals WHERE told = 0 ORDER BY slot"
+            ).fetchall()
+            return [
+                StoredProposal(slot=slot, architecture=json.loads(text), key=key, origin=origin)
+                for slot, text, key, origin in rows
+            ]
+
+    def next_slot(self) -> int:
+        """Return the first slot that was never given away."""
+        with self._clear_errors():
+            query = "SELECT COALESCE(MAX(slot) + 1, 0) FROM proposals"
+            return int(self._db.execute(query).fetchone()[0])
+
+    def add(self, candidate: Candidate, evaluation: Evaluation) -> None:
+        """Keep the evaluation of a proposed candidate, durably.
+
+        Raises:
+            RunError: If the slot was never proposed or has its evaluation already.
+        """
+        row = (
+            evaluation.slot,
+            str(candidate.seed),
+            evaluation.score,
+            _text(evaluation.metrics),
+            evaluation.seconds,
+            evaluation.failure,
+        )
+        with self._clear_errors():
+            proposed = self._db.execute(
+                "SELECT key FROM proposals WHERE slot = ?", (evaluation.slot,)
+            ).fetchone()
+            if proposed is None or proposed[0] != candidate.architecture.key:
+                raise RunError(f"slot {evaluation.slot} of {self.path} was not proposed like this")
+        with self._transaction():
+            self._db.execute("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def evaluations(self) -> list[StoredEvaluation]:
+        """Return all evaluations, by slot."""
+        with self._clear_errors():
+            rows = self._db.execute(
+                "SELECT slot, architecture, key, seed, origin, score, metrics, seconds, failure "
+                "FROM evaluations JOIN proposals USING (slot) ORDER BY slot"
+            ).fetchall()
+            return [
+                StoredEvaluation(
+                    slot=slot,
+                    architecture=json.loads(architecture),
+                    key=key,
+                    seed=int(seed),
+                    origin=origin,
+                    score=score,
+                    metrics=json.loads(metrics),
+                    seconds=seconds,
+                    failure=failure,
+                )
+                for slot, architecture, key, seed, origin, score, metrics, seconds, failure in rows
+            ]
+
+    # The algorithm's state and named values
+
+    def told(self, state: Mapping[str, Any]) -> None:
+        """Keep the algorithm's state after it was told the outcomes of all pending proposals."""
+        with self._transaction():
+            self._db.execute("UPDATE proposals SET told = 1 WHERE told = 0")
+            self._set("state", state)
+
+    def state(self) -> Any | None:
+        """Return the algorithm's state as of the last ``told``; ``None`` before the first."""
+        return self.get("state")
+
+    def get(self, name: str) -> Any | None:
+        """Return the JSON value called ``name``, or ``None``."""
+        with self._clear_errors():
+            row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+            return None if row is None else json.loads(row[0])
+
+    def set(self, name: str, value: Any) -> None:
+        """Keep a JSON-able ``value`` under ``name``, in place of an earlier one."""
+        with self._transaction():
+            self._set(name, value)
+
+    def _set(self, name: str, value: object) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, _text(value)))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._clear_errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise RunError(
+                f"the run store {self.path} cannot be used ({error}); "
+                "restore the file from a copy or start in another run folder"
+            ) from error
+
+
+def _text(value: object) -> str:
+    # allow_nan off: NaN is no JSON, and no score either.
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
