@@ -287,7 +287,7 @@ def _record_scale(own: NDArray[np.float32], spec: BeatSpec) -> NDArray[np.float3
     reach = round(_QRS_S * spec.signal.fs_hz)
     qrs = own[:, :, max(spec.before - reach, 0) : spec.before + reach + 1]
     amplitude = np.median(qrs.max(axis=2) - qrs.min(axis=2), axis=0)
-    return np.maximum(amplitude, AMPLITUDE_FLOOR_MV).astype(np.float32)
+    return np.asarray(np.maximum(amplitude, AMPLITUDE_FLOOR_MV), dtype=np.float32)
 
 
 def _median_beat(own: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -236,7 +236,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if manifest.get("version") != VERSION:
         raise DataError(
             f"the signal store {folder} must be of version {VERSION}; it is of "
-            f"{manifest.get('version')}: prepare it again"
+            f"{manifest.get('version')}: remove it and prepare it again"
         )
     return manifest
 
@@ -267,7 +267,8 @@ def open_store(folder: Path, split: Split) -> SignalStore:
         raise DataError(f"{folder / MANIFEST} must be complete; it lacks {error}") from error
     if digest(signal, beats, records) != expected:
         raise DataError(
-            f"the files of {side} must be as prepare wrote them; they were altered: prepare again"
+            f"the files of {side} must be as prepare wrote them; they were altered: remove the "
+            "store and prepare it again"
         )
     return SignalStore(
         folder=folder,
@@ -297,7 +298,9 @@ def _load_json(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{file} must be readable JSON: {error}; prepare it again") from error
+        raise DataError(
+            f"{file} must be readable JSON: {error}; remove the store and prepare it again"
+        ) from error
 
 
 def _load_arrays(file: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -306,7 +309,8 @@ def _load_arrays(file: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
             return {name: arrays[name] for name in names}
     except Exception as error:  # numpy and zipfile raise many kinds on a damaged file
         raise DataError(
-            f"{file} must hold the arrays {', '.join(names)}: {error}; prepare it again"
+            f"{file} must hold the arrays {', '.join(names)}: {error}; remove the store and "
+            "prepare it again"
         ) from error
 
 
@@ -314,7 +318,9 @@ def _map_signal(file: Path) -> NDArray[np.float32]:
     try:
         signal = np.load(file, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # as above
-        raise DataError(f"{file} must hold signals: {error}; prepare it again") from error
+        raise DataError(
+            f"{file} must hold signals: {error}; remove the store and prepare it again"
+        ) from error
     return np.asarray(signal)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 import warnings
 from collections.abc import Callable, Collection, Sequence
@@ -15,32 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from data_prep.errors import DataError
 from data_prep.labels import BEAT_SYMBOLS
+from data_prep.leads import choose_leads
 
 # What one unit of the header is in millivolt.
 _MILLIVOLT = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "v": 1e3}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """One recording: a signal with its beat annotations.
-
-    Attributes:
-        name: Name of the record, unique within its source.
-        patient: Whose recording it is; one patient may have several records.
-        signal: ``(samples, leads)`` float32, in mV; NaN where the recorder had no valid sample.
-        fs_hz: Sampling rate of ``signal`` and of ``beats``.
-        leads: Name of each lead, in the order of the columns.
-        beats: ``(n_beats,)`` int64, sample position of each beat's R peak, ascending.
-        symbols: ``(n_beats,)`` one-character WFDB beat symbols.
-    """
-
-    name: str
-    patient: str
-    signal: NDArray[np.float32]
-    fs_hz: float
-    leads: tuple[str, ...]
-    beats: NDArray[np.int64]
-    symbols: NDArray[np.str_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,46 +39,52 @@ class Annotations:
     fs_hz: float
 
 
-def choose_leads(available: Sequence[str], wanted: Sequence[str], *, where: str) -> list[int]:
-    """Return the column of each wanted lead: the first alternative that the record has.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One recording: a signal with its beat annotations.
 
-    Args:
-        available: The record's lead names, in the order of its columns.
-        wanted: One entry a lead: names in order of preference, separated by ``/``; ``#0`` is the
-            record's first lead. Case does not matter. No column is taken twice.
-        where: What to call the record in a message.
+    Attributes:
+        name: Name of the record, unique within its source.
+        patient: Whose recording it is; one patient may have several records.
+        signal: ``(samples, leads)`` float32, in mV; NaN where the recorder had no valid sample.
+        fs_hz: Sampling rate of ``signal`` and of ``beats``.
+        leads: Name of each lead, in the order of the columns.
+        beats: ``(n_beats,)`` int64, sample position of each beat's R peak, ascending.
+        symbols: ``(n_beats,)`` one-character WFDB beat symbols.
+        annotations: All annotations as they are in the file, those of beats among them.
+    """
+
+    name: str
+    patient: str
+    signal: NDArray[np.float32]
+    fs_hz: float
+    leads: tuple[str, ...]
+    beats: NDArray[np.int64]
+    symbols: NDArray[np.str_]
+    annotations: Annotations | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What a record's header says: lead names in column order, sampling rate, length."""
+
+    leads: tuple[str, ...]
+    fs_hz: float
+    n_samples: int
+
+
+def read_header(path: str | Path) -> Header:
+    """Read the header of the WFDB record ``path`` (without extension).
 
     Raises:
-        DataError: If an entry has no alternative among the leads that are left.
+        DataError: If it is missing, cannot be read, or announces no samples.
     """
-    names = [name.strip().casefold() for name in available]
-    chosen: list[int] = []
-    for entry in wanted:
-        for alternative in entry.split("/"):
-            text = alternative.strip()
-            if re.fullmatch(r"#\d+", text):
-                columns = [int(text[1:])] if int(text[1:]) < len(names) else []
-            else:
-                columns = [i for i, name in enumerate(names) if name == text.casefold()]
-            free = [column for column in columns if column not in chosen]
-            if free:
-                chosen.append(free[0])
-                break
-        else:
-            raise DataError(
-                f"{where} must have a lead {entry} (beside those already taken); it has "
-                f"{', '.join(available) or 'none'}: choose others with --leads"
-            )
-    return chosen
-
-
-def read_leads(path: str | Path) -> tuple[str, ...]:
-    """Return the lead names of the WFDB record ``path`` (without extension), from its header.
-
-    Raises:
-        DataError: If the header is missing or cannot be read.
-    """
-    return tuple(str(name) for name in _header(Path(path)).sig_name or ())
+    header = _header(Path(path))
+    return Header(
+        leads=tuple(str(name) for name in header.sig_name),
+        fs_hz=float(header.fs),
+        n_samples=int(header.sig_len),
+    )
 
 
 def read_record(
@@ -116,7 +99,7 @@ def read_record(
 
     Args:
         path: The record without extension, as in ``data/mitdb/100``.
-        leads: Leads to read, as for :func:`choose_leads`; all of them by default.
+        leads: Leads to read, as for ``leads.choose_leads``; all of them by default.
         annotator: Extension of the annotation file; ``None`` reads none (no beats).
         patient: Whose recording it is; by default the record's name.
         beat_symbols: Annotations that count as beats; the others are passed over.
@@ -127,14 +110,12 @@ def read_record(
     """
     path = Path(path)
     header = _header(path)
-    names = [str(name) for name in header.sig_name or ()]
+    names = [str(name) for name in header.sig_name]
     columns = (
         list(range(len(names)))
         if leads is None
         else choose_leads(names, leads, where=f"record {path}")
     )
-    if not columns or not header.sig_len:
-        raise DataError(f"record {path} must hold samples of at least one lead; it holds none")
     scales = [_millivolt(header.units[column], path, names[column]) for column in columns]
     _refuse_short_files(path, header)
     import wfdb
@@ -150,7 +131,8 @@ def read_record(
             f"header says; got {signal.shape[0]} of {signal.shape[1]}: is the file truncated?"
         )
     signal *= np.array(scales, dtype=np.float32)
-    beats, symbols = _beats(path, annotator, float(header.fs), len(signal), beat_symbols)
+    notes = None if annotator is None else read_annotations(path, annotator, fs_hz=header.fs)
+    beats, symbols = beats_of(notes, float(header.fs), len(signal), beat_symbols, where=str(path))
     return Record(
         name=path.name,
         patient=path.name if patient is None else patient,
@@ -159,6 +141,7 @@ def read_record(
         leads=tuple(names[column] for column in columns),
         beats=beats,
         symbols=symbols,
+        annotations=notes,
     )
 
 
@@ -204,6 +187,34 @@ def read_annotations(
         aux=tuple(text.rstrip("\0") for text in raw.aux_note),
         fs_hz=float(rate),
     )
+
+
+def beats_of(
+    notes: Annotations | None,
+    fs_hz: float,
+    n_samples: int,
+    beat_symbols: Collection[str] = BEAT_SYMBOLS,
+    *,
+    where: str,
+) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+    """Return positions (in samples at ``fs_hz``, ascending) and symbols of the beats in ``notes``.
+
+    Raises:
+        DataError: If a beat lies outside of the ``n_samples`` of the record ``where``.
+    """
+    if notes is None:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.str_)
+    is_beat = np.isin(notes.symbols, list(beat_symbols))
+    # Some annotators count at another rate than the signal's.
+    samples = np.rint(notes.samples[is_beat] * (fs_hz / notes.fs_hz)).astype(np.int64)
+    outside = samples[(samples < 0) | (samples >= n_samples)]
+    if len(outside):
+        raise DataError(
+            f"the beats of record {where} must lie within its {n_samples} samples; one is at "
+            f"{outside[0]}"
+        )
+    order = np.argsort(samples, kind="stable")
+    return samples[order], notes.symbols[is_beat][order]
 
 
 def write_annotations(
@@ -341,6 +352,10 @@ def _header(path: Path) -> Any:
     header = _guard(lambda: wfdb.rdheader(str(path)), f"the header {file} must be readable")
     if not header.fs or header.fs <= 0:
         raise DataError(f"the header {file} must give a sampling rate above 0; got {header.fs}")
+    if getattr(header, "n_seg", None):
+        raise DataError(f"record {path} must be of one segment; it has {header.n_seg}: join them")
+    if not header.sig_name or not header.sig_len:
+        raise DataError(f"record {path} must hold samples of at least one lead; it holds none")
     return header
 
 
@@ -369,21 +384,3 @@ def _millivolt(unit: str | None, path: Path, lead: str) -> float:
     if scale is None:
         raise DataError(f"lead {lead} of record {path} must be in V, mV or uV; it is in {unit!r}")
     return scale
-
-
-def _beats(
-    path: Path, annotator: str | None, fs_hz: float, n_samples: int, beat_symbols: Collection[str]
-) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
-    if annotator is None:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.str_)
-    notes = read_annotations(path, annotator, fs_hz=fs_hz)
-    is_beat = np.isin(notes.symbols, list(beat_symbols))
-    # Some annotators count at another rate than the signal's.
-    samples = np.rint(notes.samples[is_beat] * (fs_hz / notes.fs_hz)).astype(np.int64)
-    if len(samples) and (samples.min() < 0 or samples.max() >= n_samples):
-        raise DataError(
-            f"the beats of record {path} ({annotator}) must lie within its {n_samples} samples; "
-            f"one is at {samples.max() if samples.max() >= n_samples else samples.min()}"
-        )
-    order = np.argsort(samples, kind="stable")
-    return samples[order], notes.symbols[is_beat][order]

@@ -123,5 +123,5 @@ def band_pass(
     for sections in filters:
         # A very short record cannot be padded by more than its own length.
         pad = min(3 * (2 * len(sections) + 1), len(out) - 1)
-        out = sosfiltfilt(sections, out, axis=0, padlen=pad)
-    return np.asarray(out, dtype=np.float32)
+        out = np.asarray(sosfiltfilt(sections, out, axis=0, padlen=pad), dtype=np.float32)
+    return out

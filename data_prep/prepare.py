@@ -1,0 +1,266 @@
+"""Recordings in, signal store out: the only walk over all signals."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_prep.beats import SignalSpec
+from data_prep.dataset import (
+    BEAT_ARRAYS,
+    FORMAT,
+    MANIFEST,
+    NOTE_ARRAYS,
+    VERSION,
+    StoredRecord,
+    digest,
+    open_store,
+    read_manifest,
+)
+from data_prep.errors import DataError
+from data_prep.labels import BEAT_SYMBOLS
+from data_prep.plan import Plan, PlannedRecord, make_plan
+from data_prep.record import Record, read_record
+from data_prep.signal import condition, resampled_length, resampled_positions
+from data_prep.sources.base import Side
+
+SIDES: tuple[Side, ...] = ("train", "test")
+
+OnEvent = Callable[[Mapping[str, Any]], None]
+
+
+def prepare(
+    source: str,
+    out: Path,
+    *,
+    records: Path | None = None,
+    signal: SignalSpec | None = None,
+    split: str = "standard",
+    labels: Path | None = None,
+    patients: Path | None = None,
+    on_event: OnEvent | None = None,
+) -> dict[str, Any]:
+    """Write the signal store of a source into the folder ``out``.
+
+    The folder appears whole or not at all. If it holds the store of the same recordings and
+    settings already, it is left as it is.
+
+    Args:
+        source: Name of the source.
+        out: Folder to make; its parents are made too.
+        records: Folder of the recordings, where the source does not know it itself.
+        signal: How to make the signals comparable; by default as the source says.
+        split: A split of the source, or a TOML file with the lists ``train`` and ``test``.
+        labels: TOML file that gives each symbol its class.
+        patients: CSV or TOML file that gives each record its patient.
+        on_event: Called after each record with ``event="record"``, ``name``, ``done``, ``total``.
+
+    Returns:
+        The manifest of the store.
+
+    Raises:
+        DataError: If recordings or settings are unusable, or ``out`` holds something else.
+    """
+    out = Path(out)
+    existing = _existing(out)
+    plan = make_plan(
+        source, records=records, signal=signal, split=split, labels=labels, patients=patients
+    )
+    if existing is not None and existing["settings"] != _settings(plan):
+        raise DataError(
+            f"{out} must hold a store of the same settings, or nothing; it was made from source "
+            f"{existing.get('source')} with other ones: choose another folder"
+        )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=out.parent, prefix=f".{out.name}-", ignore_cleanup_errors=True
+        ) as folder:
+            built = Path(folder) / "store"
+            manifest = _build(plan, built, on_event or _ignore)
+            if existing is None:
+                # Replaces an empty folder; a full one was refused.
+                built.replace(out)
+            elif existing["fingerprint"] != manifest["fingerprint"]:
+                raise DataError(
+                    f"{out} must hold a store of the same recordings, or nothing; these recordings "
+                    "are others: choose another folder"
+                )
+            elif not _is_whole(out, manifest):
+                out.rename(Path(folder) / "damaged")
+                built.replace(out)
+    except OSError as error:
+        raise DataError(f"{out} must be a folder that can be written: {error}") from error
+    return manifest
+
+
+def _ignore(event: Mapping[str, Any]) -> None:
+    del event
+
+
+def _existing(out: Path) -> dict[str, Any] | None:
+    """Return the manifest of the store at ``out``; refuse what is not a store."""
+    try:
+        if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+            return None
+    except OSError as error:
+        raise DataError(f"{out} must be a folder that can be written: {error}") from error
+    if not (out / MANIFEST).is_file():
+        raise DataError(
+            f"{out} must be a signal store, an empty folder, or nothing; it holds other files: "
+            "choose another folder"
+        )
+    manifest = read_manifest(out)
+    if not {"settings", "fingerprint", "digests"} <= manifest.keys():
+        raise DataError(f"{out / MANIFEST} must be complete; it is not: choose another folder")
+    return manifest
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    """Return what was asked for, apart from the recordings: the sides are of their content."""
+    return {
+        "version": VERSION,
+        "source": plan.source,
+        "split": plan.split,
+        "signal": plan.signal.to_json(),
+        "symbols": dict(sorted(plan.symbols.items())),
+    }
+
+
+def _is_whole(out: Path, manifest: Mapping[str, Any]) -> bool:
+    """Say whether the store at ``out`` can be opened and is what was just built again."""
+    try:
+        for side in SIDES:
+            open_store(out, side)
+    except DataError:
+        return False
+    return bool(read_manifest(out)["digests"] == manifest["digests"])
+
+
+def _build(plan: Plan, folder: Path, on_event: OnEvent) -> dict[str, Any]:
+    """Write a store into ``folder``; the fingerprint is of settings and recordings as read."""
+    settings = _settings(plan)
+    state = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16)
+    digests = {}
+    done = 0
+    for side in SIDES:
+        (folder / side).mkdir(parents=True)
+        stored = []
+        beats: list[dict[str, NDArray[Any]]] = []
+        notes: list[dict[str, NDArray[Any]]] = []
+        signal = _new_signal(folder / side / "signal.npy", plan, side)
+        offset = 0
+        for index, planned in enumerate(plan.on(side)):
+            record = _read(planned, plan)
+            state.update(_content(record, side))
+            filtered = condition(record.signal, record.fs_hz, plan.signal)
+            signal[offset : offset + len(filtered)] = filtered
+            stored.append(_stored(planned, record, offset, len(filtered)))
+            beats.append(_beat_arrays(planned, record, len(filtered), plan.signal.fs_hz, index))
+            notes.append(_note_arrays(record, index))
+            offset += len(filtered)
+            done += 1
+            on_event(
+                {"event": "record", "name": record.name, "done": done, "total": len(plan.records)}
+            )
+        arrays: dict[str, Any] = {
+            name: np.concatenate([b[name] for b in beats]) for name in BEAT_ARRAYS
+        }
+        np.savez(folder / side / "beats.npz", **arrays)
+        note_arrays: dict[str, Any] = {
+            name: np.concatenate([n[name] for n in notes]) for name in NOTE_ARRAYS
+        }
+        np.savez_compressed(folder / side / "notes.npz", **note_arrays)
+        (folder / side / "records.json").write_text(
+            json.dumps([asdict(record) for record in stored], indent=1) + "\n", encoding="utf-8"
+        )
+        digests[side] = digest(signal, arrays, stored)
+        signal.flush()
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        "fingerprint": state.hexdigest(),
+        "digests": digests,
+        "settings": settings,
+        **plan.summary(),
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    return manifest
+
+
+def _new_signal(file: Path, plan: Plan, side: Side) -> np.memmap[Any, np.dtype[np.float32]]:
+    rows = sum(
+        resampled_length(record.header.n_samples, record.header.fs_hz, plan.signal.fs_hz)
+        for record in plan.on(side)
+    )
+    return np.lib.format.open_memmap(
+        file, mode="w+", dtype=np.float32, shape=(rows, len(plan.signal.leads))
+    )
+
+
+def _read(planned: PlannedRecord, plan: Plan) -> Record:
+    record = read_record(
+        planned.ref.path,
+        leads=plan.signal.leads,
+        annotator=planned.ref.annotator,
+        patient=planned.ref.patient,
+        beat_symbols=BEAT_SYMBOLS | plan.symbols.keys(),
+    )
+    return replace(record, name=planned.ref.name)
+
+
+def _content(record: Record, side: Side) -> bytes:
+    """Return a digest of a recording as it was read, before any filter."""
+    state = hashlib.blake2b()
+    head = [side, record.name, record.patient, record.fs_hz, record.leads]
+    state.update(json.dumps(head).encode())
+    state.update(record.signal.data)
+    state.update(record.beats.tobytes() + "".join(record.symbols).encode())
+    return state.digest()
+
+
+def _stored(planned: PlannedRecord, record: Record, offset: int, length: int) -> StoredRecord:
+    return StoredRecord(
+        name=record.name,
+        patient=record.patient,
+        offset=offset,
+        length=length,
+        fs_hz=record.fs_hz,
+        n_samples=len(record.signal),
+        leads=record.leads,
+        invalid_samples=int(np.isnan(record.signal).sum()),
+        unmapped=dict(planned.unmapped),
+    )
+
+
+def _beat_arrays(
+    planned: PlannedRecord, record: Record, length: int, fs_hz: float, index: int
+) -> dict[str, NDArray[Any]]:
+    return {
+        "position": resampled_positions(record.beats, record.fs_hz, fs_hz, length),
+        "sample": record.beats,
+        "symbol": record.symbols.astype("<U1"),
+        "y": planned.y,
+        "record": np.full(len(record.beats), index, dtype=np.int64),
+    }
+
+
+def _note_arrays(record: Record, index: int) -> dict[str, NDArray[Any]]:
+    notes = record.annotations
+    if notes is None:
+        raise AssertionError("a planned record was read with its annotations")
+    return {
+        "sample": notes.samples,
+        "symbol": notes.symbols.astype("<U1"),
+        "subtype": notes.subtypes,
+        "aux": np.array(notes.aux, dtype=np.str_),
+        "record": np.full(len(notes.samples), index, dtype=np.int64),
+    }
