@@ -16,9 +16,9 @@ class Cell(nn.Module):
     A sum of several is batch-normalised, so that deep stacks of wide cells stay in range.
     """
 
-    def __init__(self, arch: Architecture, width: int, activation: str) -> None:
+    def __init__(self, arch: Architecture, width: int, length: int, activation: str) -> None:
         super().__init__()
-        self.ops = nn.ModuleList(make_op(op, width, activation) for op in arch.ops)
+        self.ops = nn.ModuleList(make_op(op, width, length, activation) for op in arch.ops)
         last = len(arch.ops) + 1
         self.sources = [[a for a, b in arch.edges if b == node] for node in range(1, last + 1)]
         many = len(self.sources[-1]) > 1
@@ -61,13 +61,13 @@ class Network(nn.Module):
             stride=int(macro["stem_stride"]),
         )
         self.stages = nn.ModuleList()
-        for i, width in enumerate(sizes.widths):
+        for i, (width, length) in enumerate(zip(sizes.widths, sizes.lengths, strict=True)):
             parts: list[nn.Module] = []
             if i:
                 halve = nn.MaxPool2d if macro["reduce"] == "max" else nn.AvgPool2d
                 parts.append(halve((1, 2)))
                 parts.append(conv_block(sizes.widths[i - 1], width, 1, activation))
-            parts += [Cell(arch, width, activation) for _ in range(int(macro["cells"]))]
+            parts += [Cell(arch, width, length, activation) for _ in range(int(macro["cells"]))]
             self.stages.append(nn.Sequential(*parts))
         self.join = str(macro["context_join"]) if context else "none"
         self.max_too = macro["head_pool"] == "avg+max"

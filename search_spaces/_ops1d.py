@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from search_spaces._plan1d import KERNELS, gate_width
+from search_spaces._plan1d import KERNELS, gate_width, live_taps
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
 
@@ -77,8 +77,8 @@ class SqueezeExcite(nn.Module):
         return x * torch.sigmoid(gate)
 
 
-def make_op(name: str, width: int, activation: str) -> nn.Module:
-    """Return the operation ``name`` on ``width`` channels; length and width stay as they are."""
+def make_op(name: str, width: int, length: int, activation: str) -> nn.Module:
+    """Return the operation ``name`` on ``(beats, width, 1, length)``; the shape stays as it is."""
     if name == "identity":
         return nn.Identity()
     if name == "max_pool_3":
@@ -88,6 +88,7 @@ def make_op(name: str, width: int, activation: str) -> nn.Module:
     if name == "squeeze_excite":
         return SqueezeExcite(width, activation)
     kernel, dilation = KERNELS[name]
+    kernel = live_taps(kernel, dilation, length)
     if name.startswith("conv"):
         return conv_block(width, width, kernel, activation)
     return nn.Sequential(
