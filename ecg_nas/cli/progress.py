@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 Event = Mapping[str, Any]
-OnEvent = Callable[[Event], object]
+OnEvent = Callable[[Event], None]
 
 
 @dataclass(kw_only=True)
@@ -111,13 +111,14 @@ class Progress:
 def shown(budget: int | None = None) -> Iterator[OnEvent]:
     """Show the progress of what runs inside; yields the ``on_event`` to give it."""
     progress = Progress(budget=budget)
-    if not sys.stderr.isatty():
+    live = sys.stderr.isatty()
 
-        def on_event(event: Event) -> None:
-            line = progress.take(event)
-            if line is not None:
-                click.echo(line, err=True)
+    def on_event(event: Event) -> None:
+        line = progress.take(event)
+        if line is not None and not live:
+            click.echo(line, err=True)
 
+    if not live:
         yield on_event
         return
 
@@ -126,7 +127,28 @@ def shown(budget: int | None = None) -> Iterator[OnEvent]:
 
     console = Console(stderr=True)
     with Live(console=console, refresh_per_second=4, get_renderable=lambda: _panel(progress)):
-        yield progress.take
+        yield on_event
+
+
+@contextmanager
+def counted(what: str) -> Iterator[OnEvent]:
+    """Show events that carry ``done``, ``total`` and ``name`` as a bar; nothing off a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _event: None
+        return
+
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what)
+
+        def on_event(event: Event) -> None:
+            if "total" in event:
+                text = f"{what} {event.get('name', '')}"
+                bar.update(task, completed=event["done"], total=event["total"], description=text)
+
+        yield on_event
 
 
 def _panel(progress: Progress) -> RenderableType:

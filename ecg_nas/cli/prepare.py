@@ -1,0 +1,122 @@
+"""``ecg-nas prepare``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ecg_nas.cli.output import json_option, say, write_json
+from ecg_nas.cli.progress import counted
+
+if TYPE_CHECKING:
+    from data_prep.beats import SignalSpec
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("source")
+@click.option("--out", type=_FOLDER, help="Folder to make; needed unless --dry-run.")
+@click.option("--records", type=_FOLDER, help="Folder of the recordings.")
+@click.option(
+    "--split",
+    default="standard",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="A split of the source (see ecg-nas sources), or a TOML file: train and test patients.",
+)
+@click.option("--labels", type=_FILE, help="TOML file that gives each beat symbol its class.")
+@click.option("--patients", type=_FILE, help="CSV or TOML file that gives each record its patient.")
+@click.option(
+    "--leads",
+    metavar="A,B",
+    help="Leads by name, with fallbacks (MLII/II,V1/V5) or by position (#0,#1).",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be taken, what not and why; no more.")
+@json_option
+def command(
+    source: str,
+    out: Path | None,
+    records: Path | None,
+    split: str,
+    labels: Path | None,
+    patients: Path | None,
+    leads: str | None,
+    dry_run: bool,
+    json_to: str | None,
+) -> None:
+    """Filter the recordings of SOURCE into a signal store.
+
+    SOURCE is one of `ecg-nas sources`. The store keeps training and test patients in separate
+    files; a search opens the training file only.
+
+    \b
+    Example:
+      ecg-nas prepare mitdb --records mitdb --out data/mitdb
+    """
+    if out is None and not dry_run:
+        raise click.UsageError("--out DIR must be given, or --dry-run", click.get_current_context())
+    signal = _with_leads(source, leads)
+    if dry_run:
+        from data_prep.plan import make_plan
+
+        summary = make_plan(
+            source, records=records, signal=signal, split=split, labels=labels, patients=patients
+        ).summary()
+    else:
+        from data_prep.prepare import prepare
+
+        assert out is not None
+        with counted("preparing") as on_event:
+            summary = prepare(
+                source,
+                out,
+                records=records,
+                signal=signal,
+                split=split,
+                labels=labels,
+                patients=patients,
+                on_event=on_event,
+            )
+    for line in _lines(summary):
+        say(line, json_to)
+    say("nothing written (--dry-run)" if dry_run else f"store: {out}", json_to)
+    write_json(json_to, summary)
+
+
+def _with_leads(source: str, leads: str | None) -> SignalSpec | None:
+    """Return the source's signal with the leads asked for; ``None`` leaves it to the source."""
+    if leads is None:
+        return None
+    from dataclasses import replace
+
+    from data_prep import sources
+
+    names = tuple(lead.strip() for lead in leads.split(","))
+    if not all(names):
+        raise click.BadParameter(
+            f"must be lead names with commas between them; got {leads!r}", param_hint="--leads"
+        )
+    return replace(sources.load(source).signal, leads=names)
+
+
+def _lines(summary: Mapping[str, Any]) -> list[str]:
+    lines = [f"source {summary['source']}, split {summary['split']}"]
+    for side, counts in summary["counts"].items():
+        beats = "  ".join(f"{name} {n:,}" for name, n in counts.items())
+        lines.append(
+            f"{side:<5}  {len(summary['patients'][side])} patients, "
+            f"{len(summary['records'][side])} records, beats: {beats}"
+        )
+    for entry in summary["left_out"]:
+        lines.append(f"left out: {entry['record']} ({entry['beats']} beats): {entry['reason']}")
+    for entry in summary["dropped_beats"]:
+        lines.append(
+            f"dropped: {entry['beats']} beats {entry['symbol']!r} of {entry['record']}: "
+            f"{entry['reason']}"
+        )
+    return lines
