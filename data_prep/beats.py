@@ -159,8 +159,9 @@ class BeatSpec:
         Raises:
             DataError: If ``values`` are not such a specification.
         """
-        signal = SignalSpec.from_json(values.get("signal", {}))
-        return _from_json(cls, dict(values) | {"signal": signal})
+        if isinstance(values, Mapping):
+            values = {**values, "signal": SignalSpec.from_json(values.get("signal", {}))}
+        return _from_json(cls, values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,6 +305,8 @@ def _require(holds: bool, requirement: str, value: object) -> None:
 
 def _from_json(cls: type[T], values: Mapping[str, Any]) -> T:
     """Build a specification from JSON values: lists become tuples, unknown names are refused."""
+    if not isinstance(values, Mapping):
+        raise DataError(f"a {cls.__name__} must be a table of its fields; got {values!r}")
     known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
     if unknown := set(values) - known:
         raise DataError(

@@ -252,6 +252,11 @@ def write_annotations(
         raise DataError(f"the annotation positions for {path} must be ascending and not negative")
     import wfdb
 
+    # wfdb writes a symbol that it does not know as something else.
+    unknown = {str(s) for s in symbols} - set(wfdb.io.annotation.ann_label_table["symbol"])
+    if unknown:
+        raise DataError(f"the annotations for {path} must have WFDB symbols; got {sorted(unknown)}")
+
     def write(folder: str) -> None:
         wfdb.wrann(
             path.name,

@@ -79,11 +79,10 @@ def resample(
         return signal
     from scipy.signal import resample_poly
 
-    # padtype "line": a record that starts away from 0 must not ring at its ends.
-    return np.asarray(
-        resample_poly(signal, change.numerator, change.denominator, axis=0, padtype="line"),
-        dtype=np.float32,
-    )
+    # "line": a record that starts away from 0 must not ring at its ends. One sample has no line.
+    padtype = "line" if len(signal) > 1 else "constant"
+    out = resample_poly(signal, change.numerator, change.denominator, axis=0, padtype=padtype)
+    return np.asarray(out, dtype=np.float32)
 
 
 def two_median_baseline(signal: NDArray[np.float32], fs_hz: float) -> NDArray[np.float32]:

@@ -83,6 +83,11 @@ def grouped_folds(
     rng = np.random.default_rng(seed)
     deals = [_deal(share, n_folds, rng) for _ in range(_DEALS)]
     fold = min(deals, key=lambda deal: _unevenness(share, deal, n_folds))
+    if _unevenness(share, fold, n_folds)[0]:
+        raise DataError(
+            f"the training patients must allow {n_folds} folds that each leave every one of "
+            f"{' '.join(SCORED)} to train on; these do not: use fewer folds"
+        )
     return fold[of_beat]
 
 

@@ -1,0 +1,81 @@
+"""What all tests share: where the real data lie, and small generated recordings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_prep.record import write_annotations, write_record
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real recordings and tables."""
+    folder = Path(os.environ.get("ECG_NAS_TEST_DATA") or ROOT.parent / "shared" / "data")
+    if not (folder / "mitdb" / "100.hea").is_file():
+        pytest.skip(f"no real data in {folder}: set ECG_NAS_TEST_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mitdb_dir(data_dir: Path) -> Path:
+    """The 48 records of the MIT-BIH Arrhythmia Database."""
+    return data_dir / "mitdb"
+
+
+WriteRecord = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def write_patient() -> WriteRecord:
+    """A function that writes one small recording with .atr annotations; returns its path."""
+    return _write_patient
+
+
+@pytest.fixture
+def small_folder(tmp_path: Path) -> Path:
+    """A folder with six patients of about 50 s, each with N, S and V beats; two with F."""
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    for index in range(6):
+        rare = ("F",) if index % 3 == 0 else ()
+        _write_patient(folder, f"p{index}", seed=index, symbols=("A", "V", *rare))
+    return folder
+
+
+def _write_patient(
+    folder: Path,
+    name: str,
+    *,
+    seed: int = 0,
+    n_beats: int = 60,
+    fs_hz: float = 250.0,
+    leads: Sequence[str] = ("II", "V1"),
+    symbols: Sequence[str] = ("A", "V"),
+) -> Path:
+    """Write bumps for beats: every fifth is one of ``symbols``, early, and wide unless it is A."""
+    rng = np.random.default_rng(seed)
+    kinds = ["N"] * n_beats
+    for order, beat in enumerate(range(3, n_beats, 5)):
+        kinds[beat] = symbols[order % len(symbols)]
+    intervals = np.where(np.array(kinds) == "N", 0.8, 0.55) + rng.normal(0, 0.01, n_beats)
+    times = 0.5 + np.cumsum(intervals)
+    grid = np.arange(int((times[-1] + 1) * fs_hz)) / fs_hz
+    signal = rng.normal(0, 0.01, (len(grid), len(leads)))
+    for time, kind in zip(times, kinds, strict=True):
+        width = 0.01 if kind in "NA" else 0.04
+        bump = np.exp(-(((grid - time) / width) ** 2) / 2)
+        for lead in range(len(leads)):
+            signal[:, lead] += (1.0 - 0.4 * lead) * bump
+    path = folder / name
+    write_record(path, signal=signal, fs_hz=fs_hz, leads=leads)
+    write_annotations(
+        path, "atr", samples=np.rint(times * fs_hz).astype(int), symbols=kinds, fs_hz=fs_hz
+    )
+    return path
