@@ -1,0 +1,1 @@
+"""SVG drawings shared by the report, the benchmark and the deployed model's pages."""
