@@ -1,0 +1,1 @@
+"""A bundle at work: everything that runs without torch."""

@@ -1,0 +1,1 @@
+"""From a trained network to a bundle; the last room that knows torch."""

@@ -1,0 +1,219 @@
+"""What a bundle is: a folder with one ONNX model and all that is needed to use it, checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from data_prep.beats import BeatSpec
+from data_prep.errors import DataError
+from ecg_nas.errors import BundleError
+
+FORMAT = "ecg-nas bundle"
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+MODEL = "model.onnx"
+GOLDEN = "golden.npz"
+NOTICE = "Research use only, not a medical device."
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensor:
+    """An input or output of the model; its first axis counts beats and is free.
+
+    Attributes:
+        name: Its name in the graph.
+        shape: Sizes of the axes after the first.
+        unit: Unit of the values.
+        meaning: What the axes and values are.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    name: str
+    shape: list[int]
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """Digest and size of one file of the bundle."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What ``manifest.json`` holds.
+
+    Attributes:
+        format: Always ``FORMAT``.
+        format_version: Version of this schema.
+        notice: What the model is not for.
+        classes: Names of the outputs, in order.
+        mapping: Name of the symbol-to-class mapping that it was trained with.
+        spec: The ``BeatSpec``, as JSON: how to cut the inputs from a recording.
+        context_names: The rhythm features, in the order of the columns of ``context``.
+        inputs: The model's inputs, in order.
+        output: The model's output.
+        params: Trained parameters.
+        macs: Multiply-accumulates a beat.
+        opset: ONNX operator set.
+        ir_version: ONNX file format version.
+        architecture: The architecture's JSON with its ``key``.
+        training: Data set, split, fingerprint, seeds and figures of the training folds only.
+        versions: Versions of the libraries that made the bundle.
+        files: Every other file of the bundle.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    format: str
+    format_version: int
+    notice: str
+    classes: list[str]
+    mapping: str
+    spec: dict[str, Any]
+    context_names: list[str]
+    inputs: list[Tensor]
+    output: Tensor
+    params: int
+    macs: int
+    opset: int
+    ir_version: int
+    architecture: dict[str, Any]
+    training: dict[str, Any]
+    versions: dict[str, str]
+    files: dict[str, FileEntry]
+
+    def to_text(self) -> str:
+        """Return the one text that a manifest file may hold, its own digest in the last line.
+
+        With the digest, a changed character is found in the manifest as in any other file.
+        """
+        content = asdict(self)
+        content["digest"] = _digest(content)
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+_MANIFEST = TypeAdapter(Manifest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A bundle that was read and found whole.
+
+    Attributes:
+        folder: Where it lies.
+        manifest: Its manifest.
+        spec: How to cut its inputs from a recording.
+    """
+
+    folder: Path
+    manifest: Manifest
+    spec: BeatSpec
+
+    @property
+    def model(self) -> Path:
+        """Path of the float32 model."""
+        return self.folder / MODEL
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the model's outputs, in order."""
+        return tuple(self.manifest.classes)
+
+
+def entry(path: Path) -> FileEntry:
+    """Return the digest and size of the file at ``path``."""
+    content = path.read_bytes()
+    return FileEntry(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+
+
+def load(folder: Path) -> Bundle:
+    """Read the bundle in ``folder`` and check that every file is the one that was written.
+
+    Raises:
+        BundleError: If ``folder`` is no bundle, is of another format version, or a file of it is
+            missing or altered; the file is named.
+    """
+    manifest = _read_manifest(folder)
+    for name, expected in manifest.files.items():
+        if Path(name).name != name:
+            raise BundleError(f"a bundle names files of its own folder only; got {name!r}")
+        try:
+            found = entry(folder / name)
+        except (OSError, ValueError) as error:
+            raise BundleError(
+                f"a bundle must hold the files that its manifest names; {folder / name} cannot be "
+                f"read ({getattr(error, 'strerror', error)}); copy the whole folder again"
+            ) from error
+        if found != expected:
+            raise BundleError(
+                f"a bundle's files must be as they were written; {folder / name} was altered "
+                "(its SHA-256 differs from the manifest's); export the run again or copy it anew"
+            )
+    for name in (MODEL, GOLDEN):
+        if name not in manifest.files:
+            raise BundleError(f"a bundle's manifest must name {name}; {folder / MANIFEST} does not")
+    try:
+        spec = BeatSpec.from_json(manifest.spec)
+    except DataError as error:
+        raise BundleError(f"{folder / MANIFEST}: {error}") from error
+    return Bundle(folder=folder, manifest=manifest, spec=spec)
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    path = folder / MANIFEST
+    try:
+        text = path.read_bytes().decode()
+        content = json.loads(text)
+    except OSError as error:
+        raise BundleError(
+            f"a bundle must be a folder with a {MANIFEST}; {folder} has none that can be read "
+            f"({error.strerror}); a search leaves its bundle in RUN/bundle"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"a bundle's manifest must be JSON; {path} is not ({error})") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise BundleError(f'a bundle\'s manifest must say "format": "{FORMAT}"; {path} does not')
+    if content.get("format_version") != FORMAT_VERSION:
+        raise BundleError(
+            f"this version reads bundles of format {FORMAT_VERSION}; {path} is of format "
+            f"{content.get('format_version')}; export the run again with this version"
+        )
+    digest = content.pop("digest", None)
+    try:
+        # As JSON: strict on Python objects would want the dataclasses themselves.
+        manifest = _MANIFEST.validate_json(json.dumps(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BundleError(
+            f"a bundle's manifest must follow its schema; {path} does not at {where}: "
+            f"{first['msg'].lower()}"
+        ) from error
+    try:
+        as_written = digest == _digest(content) and text == manifest.to_text()
+    except ValueError:  # an infinity, which is no JSON
+        as_written = False
+    if not as_written:
+        raise BundleError(
+            f"a bundle's manifest must be as it was written; {path} was altered "
+            "(its digest differs); export the run again or copy it anew"
+        )
+    return manifest
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,90 @@
+"""Run a bundle's model on beats that were cut as its ``BeatSpec`` says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from data_prep.dataset import BeatDataset
+from ecg_nas.deploy.bundle import Bundle
+from ecg_nas.errors import BundleError
+
+
+def session(model: Path) -> onnxruntime.InferenceSession:
+    """Return an onnxruntime session on one CPU thread, whose results repeat exactly.
+
+    Raises:
+        BundleError: If ``model`` is not a model that onnxruntime can run.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # failures are raised; their log lines would only repeat them
+    try:
+        return onnxruntime.InferenceSession(
+            model.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime's exceptions share no public base class
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BundleError(f"{model} must be a model that onnxruntime can run: {reason}") from error
+
+
+class Classifier:
+    """A bundle's model, loaded; gives the probability of each class for each beat."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._session = session(bundle.model)
+        self._inputs = [tensor.name for tensor in bundle.manifest.inputs]
+
+    def run(self, inputs: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return ``(beats, classes)`` probabilities of one batch.
+
+        Args:
+            inputs: Every input that the manifest names, float32, one row a beat.
+
+        Raises:
+            BundleError: If the model does not take these inputs.
+        """
+        try:
+            (probabilities,) = self._session.run(
+                None, {name: inputs[name] for name in self._inputs}
+            )
+        except Exception as error:  # onnxruntime's exceptions share no public base class
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise BundleError(f"{self.bundle.model} refused its inputs: {reason}") from error
+        return np.asarray(probabilities, dtype=np.float32)
+
+    def probabilities(self, data: BeatDataset, *, batch: int = 256) -> NDArray[np.float32]:
+        """Return ``(beats, classes)`` probabilities of all beats of ``data``.
+
+        Raises:
+            BundleError: If ``data`` was cut by another ``BeatSpec`` than the bundle's.
+        """
+        if data.spec != self.bundle.spec:
+            raise BundleError(
+                "beats must be cut by the bundle's own BeatSpec; they were cut by another: cut "
+                "them with SignalStore.cut(bundle.spec)"
+            )
+        if not len(data.y):
+            return np.empty((0, len(self.bundle.classes)), np.float32)
+        parts = [
+            self.run(network_inputs(data, slice(start, start + batch)))
+            for start in range(0, len(data.y), batch)
+        ]
+        return np.concatenate(parts)
+
+
+def network_inputs(data: BeatDataset, beats: slice) -> dict[str, NDArray[np.float32]]:
+    """Return the model's inputs for a range of beats: what is per record, repeated per beat."""
+    record: Any = data.record[beats]
+    return {
+        "window": np.asarray(data.windows[beats], np.float32),
+        "scale": np.asarray(data.scale[record], np.float32),
+        "reference": np.asarray(data.reference[record], np.float32),
+        "context": np.asarray(data.context[beats], np.float32),
+    }

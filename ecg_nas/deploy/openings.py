@@ -1,0 +1,86 @@
+"""The record of who looked at test patients.
+
+It lies with the data, so that copying a bundle hides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from data_prep.errors import DataError
+
+FILE = "test_openings.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """One look at the test patients of a data set.
+
+    Attributes:
+        time: When, ISO 8601 in UTC.
+        model: SHA-256 of the model.
+        architecture: Key of its architecture.
+        run: Identity of the search that it came from, if its bundle states one.
+        fingerprint: Fingerprint of the data set.
+    """
+
+    time: str
+    model: str
+    architecture: str
+    run: str | None
+    fingerprint: str
+
+
+def add(folder: Path, opening: Opening) -> list[Opening]:
+    """Note ``opening`` in the data set's ``folder``; return all there were, this one last.
+
+    It is noted before any test beat is read: an evaluation that fails has looked, too.
+
+    Raises:
+        DataError: If it cannot be noted, or the notes are damaged.
+    """
+    path = folder / FILE
+    earlier = read(folder)
+    line = json.dumps(asdict(opening)) + "\n"
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line)  # one write of one line: two processes do not mix
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise DataError(
+            f"an evaluation on test patients must be noted in {path}, which cannot be written "
+            f"({error.strerror}); copy the data set to a folder that can"
+        ) from error
+    return [*earlier, opening]
+
+
+def read(folder: Path) -> list[Opening]:
+    """Return the openings noted in ``folder``, oldest first.
+
+    Raises:
+        DataError: If a line is not one.
+    """
+    path = folder / FILE
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} must be readable text: {error}") from error
+    return [_parse(line, path, number) for number, line in enumerate(lines, 1)]
+
+
+def _parse(line: str, path: Path, number: int) -> Opening:
+    try:
+        values: dict[str, Any] = json.loads(line)
+        return Opening(**values)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{path} must hold one opening a line, as evaluate writes them; line {number} is "
+            f"damaged ({error}): restore the file"
+        ) from error

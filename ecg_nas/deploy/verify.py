@@ -1,0 +1,109 @@
+"""Check that a bundle is whole and still computes what it computed when it was made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_nas.deploy.bundle import GOLDEN, NOTICE, Bundle, Manifest, load
+from ecg_nas.deploy.classify import Classifier, session
+from ecg_nas.errors import BundleError
+
+TOLERANCE = 1e-5
+
+
+def verify(folder: Path) -> dict[str, float | int | str]:
+    """Check files, schema, the model's inputs and metadata, and its golden vectors.
+
+    Returns:
+        What was found: ``golden_beats``, ``golden_difference`` (largest absolute difference of a
+        probability), ``bytes`` (of the model) and ``sha256`` (of the model).
+
+    Raises:
+        BundleError: At the first thing that is not as it must be; it names the file.
+    """
+    bundle = load(folder)
+    check_model(bundle.model, bundle.manifest)
+    inputs, expected = read_golden(bundle)
+    found = Classifier(bundle).run(inputs)
+    if found.shape != expected.shape:
+        raise BundleError(
+            f"{bundle.model} must give {expected.shape} probabilities for {GOLDEN}; "
+            f"it gives {found.shape}"
+        )
+    difference = float(np.abs(found - expected).max())
+    if not difference <= TOLERANCE:  # also when it is NaN
+        raise BundleError(
+            f"{bundle.model} must reproduce {GOLDEN} to {TOLERANCE:g}; it differs by "
+            f"{difference:.2g}; check the version of onnxruntime"
+        )
+    model = bundle.manifest.files[bundle.model.name]
+    return {
+        "golden_beats": len(expected),
+        "golden_difference": difference,
+        "bytes": model.bytes,
+        "sha256": model.sha256,
+    }
+
+
+def check_model(model: Path, manifest: Manifest) -> None:
+    """Check that the model's inputs, output and metadata are those that the manifest states.
+
+    Raises:
+        BundleError: If they differ.
+    """
+    opened = session(model)
+    inputs = {node.name: list(node.shape)[1:] for node in opened.get_inputs()}
+    stated = {tensor.name: tensor.shape for tensor in manifest.inputs}
+    if inputs != stated:
+        raise BundleError(f"{model} must take the inputs of its manifest {stated}; got {inputs}")
+    outputs = {node.name: list(node.shape)[1:] for node in opened.get_outputs()}
+    if outputs != {manifest.output.name: manifest.output.shape}:
+        raise BundleError(
+            f"{model} must give the output of its manifest {manifest.output.name} "
+            f"{manifest.output.shape}; got {outputs}"
+        )
+    metadata = opened.get_modelmeta().custom_metadata_map
+    for key, value in metadata_of(manifest).items():
+        if metadata.get(key) != value:
+            raise BundleError(
+                f"{model} must carry the manifest's {key!r} in its metadata; it carries another"
+            )
+
+
+def metadata_of(manifest: Manifest) -> dict[str, str]:
+    """Return what the model file itself carries, so that it can be told when it lies alone."""
+    return {
+        "ecg_nas.format_version": str(manifest.format_version),
+        "ecg_nas.spec": json.dumps(manifest.spec, sort_keys=True),
+        "ecg_nas.classes": json.dumps(list(manifest.classes)),
+        "ecg_nas.mapping": manifest.mapping,
+        "ecg_nas.architecture": json.dumps(manifest.architecture, sort_keys=True),
+        "ecg_nas.notice": NOTICE,
+    }
+
+
+def read_golden(
+    bundle: Bundle,
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32]]:
+    """Return the golden inputs by name, and the probabilities that they gave.
+
+    Raises:
+        BundleError: If the file is not what it must be.
+    """
+    path = bundle.folder / GOLDEN
+    names = [tensor.name for tensor in bundle.manifest.inputs]
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            inputs = {name: arrays[name] for name in names}
+            expected = arrays[bundle.manifest.output.name]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise BundleError(
+            f"{path} must hold the arrays {', '.join(names)} and {bundle.manifest.output.name}; "
+            f"it cannot be read ({error})"
+        ) from error
+    return inputs, expected

@@ -1,0 +1,78 @@
+"""A small network, an architecture to go with it, and bundles of them for several tests."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from data_prep.beats import BeatSpec, SignalSpec
+from ecg_nas.export.bundle import write_bundle
+from search_spaces import Architecture
+
+SIGNAL = SignalSpec(leads=("MLII/II/#0", "V1/V5/V2/V4/#1/#0"))
+TRAINING = {
+    "source": "wfdb",
+    "split": "standard",
+    "fingerprint": "0" * 32,
+    "fold_score": 0.75,
+    "run": "a run",
+    "folds": {"per_class": {"N": {"se": 0.9, "ppv": 0.8, "f1": 0.85}}},
+}
+
+
+class TinyNet(nn.Module):
+    """As a search space builds them: x (beats, channels, samples), context -> logits."""
+
+    def __init__(self, channels, context, classes=5):
+        super().__init__()
+        self.signal = nn.Sequential(
+            nn.Conv1d(channels, 6, 7, padding=3), nn.BatchNorm1d(6), nn.ReLU()
+        )
+        self.head = nn.Linear(6 + context, classes)
+
+    def forward(self, x, context):
+        return self.head(torch.cat([self.signal(x).amax(2), context], 1))
+
+
+def tiny_network(spec, seed=0):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = TinyNet(spec.channels, len(spec.context_names))
+        network.signal[1].running_mean.uniform_(-1, 1)  # as if it had been trained
+        network.signal[1].running_var.uniform_(0.5, 2)
+    return network
+
+
+def tiny_architecture(spec):
+    return Architecture(
+        space="ecg1d",
+        ops=("conv7", "max"),
+        edges=((0, 1), (1, 2), (2, 3)),
+        representation=(("rr", spec.rhythm), ("scale", spec.scale)),
+    )
+
+
+def tiny_bundle(out, *, spec=None, seed=0, **training):
+    spec = spec or BeatSpec(signal=SIGNAL, reference_beat=True)
+    write_bundle(
+        out,
+        module=tiny_network(spec, seed),
+        architecture=tiny_architecture(spec),
+        spec=spec,
+        training=TRAINING | training,
+        classes=spec.signal.classes,
+    )
+    return out
+
+
+def ectopic_signal(rng, fs_hz=125.0, seconds=40):
+    """Return signal, beats and symbols: spikes on two leads, S early, V early and wide."""
+    n = int(seconds * fs_hz)
+    symbols = rng.choice(list("NNNNNNAV"), size=int(seconds / 0.8) - 2)
+    gaps = np.where(symbols == "N", 0.8, 0.55) + rng.normal(0, 0.02, len(symbols))
+    beats = (np.cumsum(gaps) * fs_hz).astype(np.int64) + 40
+    signal = rng.normal(0, 0.02, (n, 2))
+    time = np.arange(n)[:, None]
+    for beat, symbol in zip(beats, symbols, strict=True):
+        width = 6.0 if symbol == "V" else 2.0
+        signal += np.exp(-0.5 * ((time - beat) / width) ** 2) * [1.2, 0.7]
+    return signal.astype(np.float32), beats, symbols

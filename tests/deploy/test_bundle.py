@@ -1,0 +1,108 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from bundles import TRAINING
+
+from ecg_nas.deploy.bundle import GOLDEN, MANIFEST, MODEL, load
+from ecg_nas.deploy.verify import verify
+from ecg_nas.errors import BundleError
+
+
+@pytest.fixture
+def copy(bundle_folder, tmp_path):
+    shutil.copytree(bundle_folder, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def change_manifest(folder, change):
+    path = folder / MANIFEST
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content, indent=2))
+
+
+def test_a_whole_bundle_is_read_and_verified(bundle_folder):
+    bundle = load(bundle_folder)
+    assert bundle.classes == ("N", "S", "V", "F", "Q")
+    assert bundle.manifest.training == TRAINING
+    assert bundle.spec.reference_beat
+    assert [tensor.name for tensor in bundle.manifest.inputs] == [
+        "window",
+        "context",
+        "scale",
+        "reference",
+    ]
+    assert (bundle_folder / MANIFEST).read_text() == bundle.manifest.to_text()
+    report = verify(bundle_folder)
+    assert report["golden_difference"] <= 1e-5
+    assert report["bytes"] == (bundle_folder / MODEL).stat().st_size
+
+
+@pytest.mark.parametrize("name", [MODEL, GOLDEN, MANIFEST, "README.md", "MODEL_CARD.md"])
+def test_a_flipped_byte_is_found_and_its_file_named(copy, name):
+    rng = np.random.default_rng(0)
+    whole = (copy / name).read_bytes()
+    for place in [0, len(whole) - 1, *rng.integers(0, len(whole), 20)]:
+        (copy / name).write_bytes(
+            whole[:place] + bytes([whole[place] ^ 1 << int(rng.integers(8))]) + whole[place + 1 :]
+        )
+        with pytest.raises(BundleError, match=name) as caught:
+            load(copy)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [MODEL, GOLDEN, MANIFEST, "README.md"])
+def test_a_missing_file_is_named(copy, name):
+    (copy / name).unlink()
+    with pytest.raises(BundleError, match=name):
+        load(copy)
+
+
+def test_what_is_no_bundle_is_refused(copy, tmp_path):
+    with pytest.raises(BundleError, match=r"folder with a manifest\.json"):
+        load(tmp_path / "nowhere")
+    for text in ("", "[]", "{", "[" * 100_000, '{"format": "other"}', "\x00"):
+        (copy / MANIFEST).write_text(text)
+        with pytest.raises(BundleError, match=r"manifest\.json"):
+            load(copy)
+
+
+def test_another_format_version_says_so(copy):
+    change_manifest(copy, lambda content: content.update(format_version=2))
+    with pytest.raises(BundleError, match=r"reads bundles of format 1.* is of format 2"):
+        load(copy)
+
+
+def test_a_schema_error_says_where(copy):
+    change_manifest(copy, lambda content: content["inputs"][0].update(shape="wide"))
+    with pytest.raises(BundleError, match=r"inputs\.0\.shape"):
+        load(copy)
+    change_manifest(copy, lambda content: content["inputs"][0].update(shape=[4, 90], more=1))
+    with pytest.raises(BundleError, match=r"inputs\.0\.more"):
+        load(copy)
+
+
+def test_a_better_figure_written_into_the_manifest_is_found(copy):
+    change_manifest(copy, lambda content: content["training"].update(fold_score=0.99))
+    with pytest.raises(BundleError, match=r"manifest\.json was altered"):
+        load(copy)
+
+
+def test_deploy_works_where_torch_is_not_installed(bundle_folder):
+    code = f"""
+import sys
+for name in ("torch", "torch_geometric", "onnx", "onnxscript"):
+    sys.modules[name] = None
+from pathlib import Path
+from ecg_nas.deploy import classify, evaluate, verify
+verify.verify(Path({str(bundle_folder)!r}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == done.stderr == ""

@@ -1,0 +1,129 @@
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from bundles import SIGNAL, tiny_architecture, tiny_bundle, tiny_network
+
+from data_prep.beats import BeatSpec, network_input
+from ecg_nas.deploy.bundle import MANIFEST, MODEL, NOTICE
+from ecg_nas.deploy.verify import verify
+from ecg_nas.errors import BundleError
+from ecg_nas.export.bundle import write_bundle
+from ecg_nas.export.onnx import DeployedNetwork, example_inputs, input_shapes, run_torch
+
+SPECS = {
+    "record": BeatSpec(signal=SIGNAL),
+    "window": BeatSpec(signal=SIGNAL, scale="window", reference_beat=True),
+    "neighbours": BeatSpec(
+        signal=SIGNAL, neighbours=1, reference_beat=True, rhythm="patient+local"
+    ),
+    "one lead": BeatSpec(signal=replace(SIGNAL, leads=("MLII",)), neighbours=1, scale="window"),
+}
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_deployed_network_does_what_network_input_does(spec):
+    network = tiny_network(spec).eval()
+    inputs = example_inputs(spec, np.random.default_rng(1), beats=40)
+    inputs["window"][1] *= 1e-3  # below the floor of the amplitude
+    if "scale" in inputs:
+        inputs["scale"][2] = 0.01
+    x = network_input(inputs["window"], inputs.get("scale"), inputs.get("reference"), spec)
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(x), torch.from_numpy(inputs["context"]))
+    ours = run_torch(DeployedNetwork(network, spec), inputs)
+    np.testing.assert_allclose(ours, torch.softmax(logits, 1).numpy(), atol=1e-6)
+
+
+@pytest.fixture(scope="module", params=["record", "neighbours"])
+def exported(request, tmp_path_factory):
+    spec = SPECS[request.param]
+    return spec, tiny_bundle(tmp_path_factory.mktemp("exported") / request.param, spec=spec)
+
+
+def test_model_equals_torch_for_any_number_of_beats(exported):
+    spec, folder = exported
+    session = onnxruntime.InferenceSession(folder / MODEL)
+    network = DeployedNetwork(tiny_network(spec), spec)
+    for beats in (1, 5, 128):
+        inputs = example_inputs(spec, np.random.default_rng(beats), beats=beats)
+        (found,) = session.run(None, inputs)
+        np.testing.assert_allclose(found, run_torch(network, inputs), atol=1e-5)
+
+
+def test_model_takes_only_the_inputs_that_it_needs_and_keeps_nothing_of_the_machine(exported):
+    spec, folder = exported
+    model = onnx.load(folder / MODEL)
+    shapes = input_shapes(spec)
+    assert [node.name for node in model.graph.input] == list(shapes)
+    assert ("reference" in shapes) == spec.reference_beat
+    assert model.opset_import[0].version == 18
+    raw = (folder / MODEL).read_bytes()
+    for trace in (b".py", b"stack_trace", b"pkg.torch", b"/tmp", b"/home"):
+        assert trace not in raw
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    assert metadata["ecg_nas.notice"] == NOTICE
+    assert {path.name for path in folder.iterdir()} >= {MODEL, MANIFEST}
+    assert not list(folder.glob("*.data"))
+
+
+def test_same_weights_same_bytes_and_a_bundle_replaces_a_bundle(tmp_path):
+    spec = SPECS["window"]
+    out = tiny_bundle(tmp_path / "out", spec=spec)
+    first = {path.name: path.read_bytes() for path in out.iterdir()}
+    tiny_bundle(out, spec=spec)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == first
+    tiny_bundle(out, spec=spec, seed=1)
+    verify(out)
+    assert (out / MODEL).read_bytes() != first[MODEL]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_exporting_leaves_the_network_and_the_random_state_alone(tmp_path, capfd):
+    spec = SPECS["record"]
+    network = tiny_network(spec).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    state = torch.get_rng_state()
+    write_bundle(
+        tmp_path / "b",
+        module=network,
+        architecture=tiny_architecture(spec),
+        spec=spec,
+        training={},
+        classes=spec.signal.classes,
+    )
+    assert network.training
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    assert capfd.readouterr() == ("", "")
+    assert "not stated" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
+
+
+def test_other_files_are_not_replaced(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("")
+    with pytest.raises(BundleError, match="holds other files"):
+        tiny_bundle(tmp_path / "mine")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BundleError, match="is a file"):
+        tiny_bundle(tmp_path / "file")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "mine"]
+
+
+def test_a_failed_export_leaves_nothing(tmp_path):
+    spec = SPECS["record"]
+    with pytest.raises(BundleError, match="outputs must be the classes"):
+        write_bundle(
+            tmp_path / "b",
+            module=tiny_network(spec),
+            architecture=tiny_architecture(spec),
+            spec=spec,
+            training={},
+            classes=("N", "V"),
+        )
+    with pytest.raises(BundleError, match="must be JSON"):
+        tiny_bundle(tmp_path / "b", spec=spec, fold_score=float("nan"))
+    assert list(tmp_path.iterdir()) == []
