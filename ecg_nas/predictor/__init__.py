@@ -1,0 +1,1 @@
+"""Performance predictors: they rank architectures from few labels."""
