@@ -6,55 +6,29 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from typing_extensions import override
 
 from data_prep.beats import BeatSpec
-from data_prep.dataset import SignalStore, open_store
-from data_prep.errors import DataError
-from data_prep.split import grouped_folds
+from data_prep.dataset import open_store
 from ecg_nas import seeds
-from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
+from ecg_nas.evaluation.folds import FoldConfig, hold_out
 from ecg_nas.evaluation.representation import beat_spec
 from ecg_nas.training.config import TrainConfig
 from ecg_nas.training.data import DeviceData, epoch_steps, thin, to_device
 from ecg_nas.training.loop import predict, train
-from ecg_nas.training.metrics import SCORED_CLASSES, confusion, macro_f1, per_class
+from ecg_nas.training.metrics import confusion, macro_f1, per_class
 from search_spaces import Architecture, Cost, SearchSpace, load
 
 _log = logging.getLogger(__name__)
 
 _CACHE_BYTES = 320 * 2**20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoldConfig:
-    """How the training patients are held out in turn.
-
-    Attributes:
-        n_folds: Parts of the patients; each is held out once.
-        repeats: Times that all folds are trained, each time with other seeds and other folds.
-            More repeats, a more reliable score.
-        seed: Seed of the folds: the same folds for every candidate.
-    """
-
-    n_folds: int = 3
-    repeats: int = 1
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.n_folds < 2:
-            raise ConfigError(f"folds setting n_folds must be 2 or more; got {self.n_folds}")
-        if self.repeats < 1:
-            raise ConfigError(f"folds setting repeats must be 1 or more; got {self.repeats}")
 
 
 class TrainingEvaluator(Evaluator):
@@ -88,10 +62,9 @@ class TrainingEvaluator(Evaluator):
         self._store = open_store(store, "train")
         self._space = load(space)
         self._training = training
-        self._folds = folds
         self._device = torch.device(device)
         self._cuts: OrderedDict[BeatSpec, DeviceData] = OrderedDict()
-        self._held_out, self.patients = hold_out(self._store, folds)
+        self._folds = hold_out(self._store, folds)
 
     @override
     def evaluate(self, candidates: Sequence[Candidate]) -> Iterator[Evaluation]:
@@ -123,17 +96,14 @@ class TrainingEvaluator(Evaluator):
         spec = beat_spec(self._store.signal_spec, dict(candidate.architecture.representation))
         data = self._cut(spec)
         build = builder(self._space, candidate.architecture, spec)
+        kept = [thin(data, fold.train, self._training.keep_every) for fold in self._folds]
+        steps = epoch_steps(kept, self._training.batch)
         per_fold = []
-        for repeat, fold_of in enumerate(self._held_out):
-            sides = [np.flatnonzero(fold_of != fold) for fold in range(self._folds.n_folds)]
-            kept = [thin(data, side, self._training.keep_every) for side in sides]
-            steps = epoch_steps(kept, self._training.batch)
-            for fold, side in enumerate(sides):
-                seed = seeds.derive(candidate.seed, "fold", repeat, fold)
-                module = train(build, data, side, self._training, seed=seed, steps=steps)
-                rows = np.flatnonzero(fold_of == fold)
-                predicted = predict(module, data, rows)
-                per_fold.append(confusion(data.labels[rows], predicted, len(data.classes)))
+        for index, fold in enumerate(self._folds):
+            seed = seeds.derive(candidate.seed, "fold", index)
+            module = train(build, data, fold.train, self._training, seed=seed, steps=steps)
+            predicted = predict(module, data, fold.held_out)
+            per_fold.append(confusion(data.labels[fold.held_out], predicted, len(data.classes)))
         pooled = np.sum(per_fold, axis=0)
         cost = cost_of(self._space, candidate.architecture, spec)
         return {
@@ -144,11 +114,9 @@ class TrainingEvaluator(Evaluator):
                 {
                     "score": macro_f1(counts, data.classes),
                     "confusion": counts.tolist(),
-                    "patients": list(
-                        self.patients[i // self._folds.n_folds][i % self._folds.n_folds]
-                    ),
+                    "patients": list(fold.patients),
                 }
-                for i, counts in enumerate(per_fold)
+                for counts, fold in zip(per_fold, self._folds, strict=True)
             ],
             "params": cost.params,
             "macs": cost.macs,
@@ -166,36 +134,6 @@ class TrainingEvaluator(Evaluator):
             data = to_device(self._store.cut(spec), self._device)
         self._cuts[spec] = data
         return data
-
-
-def hold_out(
-    store: SignalStore, folds: FoldConfig
-) -> tuple[list[NDArray[np.int64]], list[list[tuple[str, ...]]]]:
-    """Return for each repeat the fold of each beat, and the patients of each fold.
-
-    Raises:
-        DataError: If a scored class does not occur, or in too few patients to be held out.
-    """
-    has_class = store.beats["y"] >= 0
-    y = store.beats["y"][has_class]
-    of_record = np.array([store.patients.index(r.patient) for r in store.records], dtype=np.int64)
-    patient = of_record[store.beats["record"][has_class]]
-    classes = store.signal_spec.classes
-    missing = [name for name in SCORED_CLASSES if not (y == classes.index(name)).any()]
-    if missing:
-        raise DataError(
-            f"the training patients must have beats of {', '.join(SCORED_CLASSES)}; "
-            f"{store.folder} has no {', '.join(missing)}: add recordings or check the label mapping"
-        )
-    fold_of = [
-        grouped_folds(y, patient, folds.n_folds, seeds.derive(folds.seed, "folds", repeat))
-        for repeat in range(folds.repeats)
-    ]
-    names = np.array(store.patients)
-    return fold_of, [
-        [tuple(names[np.unique(patient[f == fold])].tolist()) for fold in range(folds.n_folds)]
-        for f in fold_of
-    ]
 
 
 def builder(space: SearchSpace, arch: Architecture, spec: BeatSpec) -> Callable[[], nn.Module]:

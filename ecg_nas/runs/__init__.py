@@ -1,0 +1,1 @@
+"""Runs of the main job: settings, folder and the composition of everything below."""

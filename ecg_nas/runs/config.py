@@ -1,0 +1,268 @@
+"""The settings of a run: presets, a TOML file, flags, checked at this one door."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from ecg_nas.algorithm import Allowed, SearchAlgorithm
+from ecg_nas.errors import ConfigError
+from ecg_nas.evaluation.folds import FoldConfig
+from ecg_nas.training.config import TrainConfig
+from search_spaces import SearchSpace, available
+
+_T = TypeVar("_T")
+
+METHODS: Mapping[str, tuple[str, str]] = {
+    "dcl-enas": ("ecg_nas.dcl_enas", "DclEnas"),
+    "random": ("ecg_nas.baselines.random_search", "RandomSearch"),
+    "regularized-evolution": ("ecg_nas.baselines.regularized_evolution", "RegularizedEvolution"),
+}
+"""Module and class of each method; its settings are ``<class>Config`` beside it."""
+
+DEFAULT_METHOD = "dcl-enas"
+
+FREE = frozenset({"budget", "algorithm.fes_max", "data", "records"})
+"""Settings that may differ on a run that goes on: a budget may grow, and data may move (what they
+are is held by their fingerprint)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalConfig:
+    """How the winner is trained on all training patients; the rest is as in ``training``.
+
+    Attributes:
+        epochs: Passes over the training patients.
+        keep_every: Of the normal beats, every k-th is trained on.
+    """
+
+    epochs: int = 12
+    keep_every: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "keep_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be 1 or more; got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """All settings of a run; each part lies beside what it configures.
+
+    Attributes:
+        data: Name of a source, or the folder of a prepared signal store.
+        records: Folder of the source's recordings; ``None`` where the source finds them itself.
+        split: Split of the source; of no account for a prepared store.
+        space: Name of the search space.
+        method: Name of the search method.
+        budget: Full trainings in all.
+        seed: Seed of everything random.
+        max_params: Most parameters of a proposed network; ``None`` for no limit.
+        max_macs: Most multiply-accumulates a beat of a proposed network.
+        device: Where to train; ``auto`` takes CUDA where there is one.
+        training: The recipe of every candidate.
+        folds: How training patients are held out.
+        final: The training of the winner.
+        algorithm: Settings of the method.
+    """
+
+    data: str = "synthetic"
+    records: str | None = None
+    split: str = "standard"
+    space: str = "ecg1d"
+    method: str = DEFAULT_METHOD
+    budget: int = 16
+    seed: int = 0
+    max_params: int | None = None
+    max_macs: int | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    training: TrainConfig = field(default_factory=TrainConfig)
+    folds: FoldConfig = field(default_factory=FoldConfig)
+    final: FinalConfig = field(default_factory=FinalConfig)
+    algorithm: Any = None
+
+    def __post_init__(self) -> None:
+        for name in ("budget", "max_params", "max_macs"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} must be 1 or more; got {value}")
+        if self.space not in available():
+            raise ConfigError(f"space must be one of {', '.join(available())}; got {self.space!r}")
+
+
+# Measured on DS1's folds only, on two cores of a server CPU: see docs of each value's class.
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    # A first answer in minutes.
+    "quick": {
+        "budget": 16,
+        "max_macs": 500_000,
+        "training": {"epochs": 6, "keep_every": 4},
+        "folds": {"n_folds": 3, "repeats": 1},
+        "final": {"epochs": 12},
+        "algorithm": {"n_init": 8, "n_infill": 4},
+    },
+    # Overnight on two cores: scores reliable enough to tell good candidates apart.
+    "standard": {
+        "budget": 96,
+        "training": {"epochs": 10, "keep_every": 2},
+        "folds": {"n_folds": 4, "repeats": 2},
+        "final": {"epochs": 30},
+        "algorithm": {"n_init": 16, "n_infill": 8},
+    },
+    # The same scores, more of them.
+    "full": {
+        "budget": 300,
+        "training": {"epochs": 10, "keep_every": 2},
+        "folds": {"n_folds": 4, "repeats": 2},
+        "final": {"epochs": 30},
+        "algorithm": {"n_init": 32, "n_infill": 8},
+    },
+}
+
+
+def resolve(
+    *, preset: str = "quick", file: Path | None = None, flags: Mapping[str, Any] | None = None
+) -> RunConfig:
+    """Return the settings of a preset, overruled by a TOML file, overruled by flags.
+
+    Args:
+        preset: A name of ``PRESETS``; the file may name another as ``preset = "…"``, unless the
+            flags do.
+        file: TOML with any fields of ``RunConfig``, its parts as tables.
+        flags: Fields of ``RunConfig``; those that are ``None`` are passed over. ``preset`` too.
+
+    Raises:
+        ConfigError: If a name is unknown or a value not allowed; the message names all of them.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    read = _read_toml(file) if file is not None else {}
+    chosen = given.pop("preset", None) or read.pop("preset", None) or preset
+    read.pop("preset", None)
+    if chosen not in PRESETS:
+        raise ConfigError(f"the preset must be one of {', '.join(PRESETS)}; got {chosen!r}")
+    settings = _merged(_merged(PRESETS[chosen], read), given)
+    # A preset speaks of the default method's settings; another method takes those it knows.
+    config_class = _config_class(
+        settings.get("method", RunConfig.__dataclass_fields__["method"].default)
+    )
+    known = {f.name for f in dataclasses.fields(config_class)}
+    algorithm = {
+        name: value
+        for name, value in settings.get("algorithm", {}).items()
+        if name in known or name in read.get("algorithm", {})
+    }
+    return from_json({**settings, "algorithm": algorithm})
+
+
+def from_json(settings: Mapping[str, Any]) -> RunConfig:
+    """Return the settings described by ``settings``; what is not named has its default.
+
+    Raises:
+        ConfigError: If a name is unknown or a value not allowed; the message names all of them.
+    """
+    rest = {name: value for name, value in settings.items() if name != "algorithm"}
+    config = _checked(RunConfig, rest, "")
+    algorithm = _checked(
+        _config_class(config.method), settings.get("algorithm") or {}, "algorithm."
+    )
+    algorithm = dataclasses.replace(algorithm, fes_max=config.budget)
+    return dataclasses.replace(config, algorithm=algorithm)
+
+
+def to_json(config: RunConfig) -> dict[str, Any]:
+    """Return the settings as JSON-able values; ``from_json`` reads them back."""
+    return dataclasses.asdict(config)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Name the settings in which two JSON descriptions differ, but for the ``FREE`` ones."""
+    a, b = dict(_flat(old)), dict(_flat(new))
+    return [
+        f"{name} ({a.get(name, 'not set')}, now {b.get(name, 'not set')})"
+        for name in sorted(a.keys() | b.keys())
+        if name not in FREE and a.get(name) != b.get(name)
+    ]
+
+
+def algorithm(config: RunConfig, space: SearchSpace, allowed: Allowed | None) -> SearchAlgorithm:
+    """Return the search method of ``config``, fresh.
+
+    Args:
+        config: The settings.
+        space: Where it searches.
+        allowed: Which architectures it may propose; ``None`` for all.
+    """
+    module, name = METHODS[config.method]
+    made = getattr(importlib.import_module(module), name)(
+        space, config.algorithm, seed=config.seed, allowed=allowed
+    )
+    assert isinstance(made, SearchAlgorithm)
+    return made
+
+
+def _config_class(method: str) -> type[Any]:
+    if method not in METHODS:
+        raise ConfigError(f"the method must be one of {', '.join(METHODS)}; got {method!r}")
+    module, name = METHODS[method]
+    found: type[Any] = getattr(importlib.import_module(module), f"{name}Config")
+    return found
+
+
+def _checked(cls: type[_T], values: Mapping[str, Any], prefix: str) -> _T:
+    """Return ``values`` as a ``cls``, all their faults at once in the message otherwise."""
+    from pydantic import TypeAdapter, ValidationError  # half a second that listing runs can spare
+
+    faults = [f"{prefix}{name} is no setting" for name in _unknown(cls, values)]
+    try:
+        made = TypeAdapter(cls).validate_python(dict(values))
+    except ValidationError as error:
+        for detail in error.errors():
+            where = ".".join(str(part) for part in detail["loc"])
+            text = detail["msg"].removeprefix("Value error, ")
+            shown = "" if isinstance(detail["input"], Mapping) else f" (got {detail['input']!r})"
+            faults.append(f"{prefix}{where}: {text}{shown}" if where else f"{text}")
+        made = None
+    if faults or made is None:
+        raise ConfigError(f"the settings must be right; {'; '.join(faults)}")
+    return made
+
+
+def _unknown(cls: type[Any], values: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Name the entries of ``values`` that are no fields of ``cls`` or its parts."""
+    hints = get_type_hints(cls)
+    for name, value in values.items():
+        if name not in hints:
+            yield path + name
+        elif dataclasses.is_dataclass(hints[name]) and isinstance(value, Mapping):
+            assert isinstance(hints[name], type)
+            yield from _unknown(hints[name], value, f"{path}{name}.")
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for name, value in over.items():
+        old = result.get(name)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        result[name] = _merged(old, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            # A tuple and the list that JSON makes of it are the same setting.
+            yield prefix + name, list(value) if isinstance(value, tuple) else value
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"the settings file {file} must be readable TOML: {error}") from error

@@ -1,0 +1,279 @@
+"""The main job: prepare, search, train the winner, export, report; each stage resumable."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from data_prep.dataset import open_store
+from ecg_nas import search
+from ecg_nas.errors import ConfigError, RunError
+from ecg_nas.evaluation._pool import PoolEvaluator
+from ecg_nas.evaluation.base import Evaluator
+from ecg_nas.evaluation.representation import beat_spec
+from ecg_nas.evaluation.training import TrainingEvaluator, cost_of
+from ecg_nas.runs import config as settings
+from ecg_nas.runs.config import RunConfig
+from ecg_nas.runs.data import store_folder
+from ecg_nas.runs.folder import FORMAT, RunFolder, read_json, working_on, write_json
+from ecg_nas.runs.winner import best_of, load_final, train_final
+from ecg_nas.store import RunStore, StoredEvaluation
+from search_spaces import Architecture, SearchSpace, load
+
+OnEvent = Callable[[Mapping[str, Any]], None]
+
+_log = logging.getLogger(__name__)
+
+
+def execute(
+    config: RunConfig,
+    out: Path,
+    *,
+    workers: int | None = None,
+    on_event: OnEvent = search.ignore,
+) -> dict[str, Any]:
+    """Do the main job in the run folder ``out``, from wherever an earlier process left it.
+
+    Args:
+        config: The settings; on an existing run, those it was begun with (but for the budget).
+        out: The run folder.
+        workers: Processes that train candidates, one CPU thread each; by default one a CPU core,
+            or one on CUDA. The results do not depend on it.
+        on_event: Called with the events of ``search.run`` and, before them, with
+            ``{"event": "search", "budget"}`` and ``{"event": "resumed", "evaluations", "best"}``;
+            besides with ``{"event": "stage", "text"}`` and, as the winner trains, with
+            ``{"event": "final", "epoch", "epochs", "loss"}``.
+
+    Returns:
+        What ``ecg-nas search --json`` prints.
+
+    Raises:
+        RunError: If the folder is in use, damaged, or holds a run with other settings.
+        ConfigError: If a setting cannot be met here.
+        DataError: If the data cannot be used.
+    """
+    n_workers = _n_workers(workers)
+    with working_on(out) as folder:
+        _log.info("working on %s with ecg-nas %s", out, version("ecg-nas"))
+        config = _with_device(config, folder)
+        # Before the data are looked at: preparing them may take minutes.
+        _refuse_other_settings(folder, config, None)
+        data = store_folder(config, on_event)
+        _settle(folder, config, data)
+        with RunStore(folder.store) as store:
+            _search(store, config, data, n_workers, on_event)
+            evaluations = store.evaluations()
+            spent = {name: store.get(name) or 0.0 for name in ("search_seconds", "ask_seconds")}
+        winner = best_of(evaluations)
+        on_event({"event": "stage", "text": "training the winner on all training patients"})
+        train_final(folder, config, data, winner, device=config.device, on_event=on_event)
+        on_event({"event": "stage", "text": "exporting and verifying the classifier"})
+        _export(folder, config)
+        on_event({"event": "stage", "text": "writing the report"})
+        from ecg_nas.report import page  # matplotlib and jinja2, a second of import
+
+        page.write(folder.path, folder.report)
+        summary = _summary(folder, evaluations, winner, spent)
+        write_json(folder.summary, summary)
+        _log.info("done: %s scored %.4f", winner.key, winner.score)
+    return summary
+
+
+def _with_device(config: RunConfig, folder: RunFolder) -> RunConfig:
+    """Settle what ``auto`` means: the device the run was begun on, else the best there is."""
+    import dataclasses
+
+    there = torch.cuda.is_available()
+    device = config.device
+    if device == "auto" and folder.config.exists():
+        device = read_json(folder.config)["settings"]["device"]
+    elif device == "auto":
+        device = "cuda" if there else "cpu"
+    if device == "cuda" and not there:
+        raise ConfigError(
+            "device cuda needs a CUDA device that torch can use; there is none: use --device cpu "
+            "(a run begun on CUDA goes on there only)"
+        )
+    return dataclasses.replace(config, device=device)
+
+
+def _refuse_other_settings(folder: RunFolder, config: RunConfig, fingerprint: str | None) -> None:
+    if not folder.config.exists():
+        return
+    saved = read_json(folder.config)
+    if saved.get("format") != FORMAT:
+        raise RunError(
+            f"{folder.path} must be a run of format {FORMAT}; it is of {saved.get('format')}: use "
+            "the release of ecg-nas that made it, or another --out"
+        )
+    named = settings.differences(saved["settings"], settings.to_json(config))
+    if fingerprint is not None and saved["data"]["fingerprint"] != fingerprint:
+        named.append(f"data (fingerprint {saved['data']['fingerprint']}, now {fingerprint})")
+    if named:
+        raise RunError(
+            f"{folder.path} holds a run with other settings: {', '.join(named)}; use the same "
+            "settings (only the budget may change) or another --out"
+        )
+
+
+def _settle(folder: RunFolder, config: RunConfig, data: Path) -> None:
+    """Compare settings and data with those of the run; save them (a grown budget, moved data)."""
+    side = open_store(data, "train")
+    _refuse_other_settings(folder, config, side.fingerprint)
+    begun = read_json(folder.config)["begun"] if folder.config.exists() else None
+    write_json(
+        folder.config,
+        {
+            "format": FORMAT,
+            "settings": settings.to_json(config),
+            "data": {
+                "fingerprint": side.fingerprint,
+                "source": side.manifest.get("source"),
+                "split": side.manifest.get("split"),
+                "store": str(data.absolute()),
+            },
+            "versions": {name: version(name) for name in ("ecg-nas", "numpy", "torch")},
+            "begun": begun or datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )
+
+
+def _search(
+    store: RunStore, config: RunConfig, data: Path, n_workers: int, on_event: OnEvent
+) -> None:
+    space = load(config.space)
+    earlier = store.evaluations()
+    on_event({"event": "search", "budget": config.budget})
+    if earlier:
+        best = max((e.score for e in earlier if e.score is not None), default=None)
+        on_event({"event": "resumed", "evaluations": len(earlier), "best": best})
+    evaluator = _evaluator(config, data, n_workers)
+    try:
+        search.run(
+            settings.algorithm(config, space, _limits(config, space, data)),
+            evaluator,
+            space,
+            store,
+            seed=config.seed,
+            on_event=_timed(store, on_event),
+        )
+    finally:
+        evaluator.close()
+
+
+def _evaluator(config: RunConfig, data: Path, n_workers: int) -> Evaluator:
+    make = partial(
+        TrainingEvaluator,
+        data,
+        config.space,
+        training=config.training,
+        folds=config.folds,
+        device=config.device,
+    )
+    make()  # here first: data that cannot be used are refused before workers start
+    return PoolEvaluator(make, n_workers)
+
+
+def _limits(
+    config: RunConfig, space: SearchSpace, data: Path
+) -> Callable[[Architecture], bool] | None:
+    """Return whether a network is small enough to be proposed."""
+    if config.max_params is None and config.max_macs is None:
+        return None
+    signal = open_store(data, "train").signal_spec
+    max_params = config.max_params or float("inf")
+    max_macs = config.max_macs or float("inf")
+
+    def allowed(architecture: Architecture) -> bool:
+        cost = cost_of(space, architecture, beat_spec(signal, dict(architecture.representation)))
+        return cost.params <= max_params and cost.macs <= max_macs
+
+    return allowed
+
+
+def _timed(store: RunStore, on_event: OnEvent) -> OnEvent:
+    """Return ``on_event`` that also adds the time since the last event to the store's count."""
+    last = time.perf_counter()
+
+    def timed(event: Mapping[str, Any]) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        store.set("search_seconds", (store.get("search_seconds") or 0.0) + now - last)
+        last = now
+        on_event(event)
+
+    return timed
+
+
+def _export(folder: RunFolder, config: RunConfig) -> None:
+    from ecg_nas.export.bundle import write_bundle  # onnx, seconds of import
+
+    final, saved = read_json(folder.final), read_json(folder.config)
+    module, architecture, spec = load_final(folder, config)
+    # Written anew each time: the same weights give the same bytes.
+    write_bundle(
+        folder.bundle,
+        module=module,
+        architecture=architecture,
+        spec=spec,
+        classes=spec.signal.classes,
+        training={
+            "source": saved["data"]["source"],
+            "split": saved["data"]["split"],
+            "fingerprint": saved["data"]["fingerprint"],
+            "fold_score": final["score"],
+            "folds": final["metrics"],
+            "patients": final["patients"],
+            "beats": final["beats"],
+            "recipe": final["training"],
+            "seeds": {"run": config.seed, "final": final["seed"]},
+            "method": config.method,
+            "space": config.space,
+        },
+    )
+
+
+def _summary(
+    folder: RunFolder,
+    evaluations: list[StoredEvaluation],
+    winner: StoredEvaluation,
+    spent: Mapping[str, float],
+) -> dict[str, Any]:
+    final = read_json(folder.final)
+    trained = [e for e in evaluations if e.score is not None]
+    return {
+        "run": str(folder.path),
+        "evaluations": len(trained),
+        "evaluations_from_predictor": sum(e.origin == "predictor" for e in trained),
+        "failures": len(evaluations) - len(trained),
+        "best": {
+            "key": winner.key,
+            "score": winner.score,
+            "params": final["params"],
+            "macs": final["macs"],
+        },
+        "seconds": {
+            "search": spent["search_seconds"],
+            "predictor": spent["ask_seconds"],
+            "training": sum(e.seconds for e in evaluations),
+            "final": final["seconds"],
+        },
+        "bundle": str(folder.bundle),
+        "report": str(folder.report),
+    }
+
+
+def _n_workers(workers: int | None) -> int:
+    if workers is not None and workers < 1:
+        raise ConfigError(f"--workers must be 1 or more; got {workers}")
+    # Cores this process may use, not those of the machine.
+    return workers or len(os.sched_getaffinity(0))

@@ -1,0 +1,184 @@
+"""The folder of a run: what lies where in it, and whose it is at the moment.
+
+======================  ==========================================================
+``config.json``         resolved settings, data fingerprint, versions
+``run.sqlite``          evaluations and the state of the search (``ecg_nas.store``)
+``lock``                held by the process that works on the run
+``log.txt``             what happened when
+``final.safetensors``   weights of the winner, trained on all training patients
+``final.json``          what the winner is and how it was trained
+``bundle/``             the exported classifier
+``report.html``         the report
+``summary.json``        what ``ecg-nas search --json`` prints
+======================  ==========================================================
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ecg_nas.errors import RunError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The paths in a run's folder.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """Resolved settings."""
+        return self.path / "config.json"
+
+    @property
+    def store(self) -> Path:
+        """Evaluations and state."""
+        return self.path / "run.sqlite"
+
+    @property
+    def weights(self) -> Path:
+        """Weights of the winner."""
+        return self.path / "final.safetensors"
+
+    @property
+    def final(self) -> Path:
+        """What the winner is; written after its weights."""
+        return self.path / "final.json"
+
+    @property
+    def bundle(self) -> Path:
+        """The exported classifier."""
+        return self.path / "bundle"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.path / "report.html"
+
+    @property
+    def summary(self) -> Path:
+        """What the search printed at its end; there when the run is complete."""
+        return self.path / "summary.json"
+
+
+@contextmanager
+def working_on(path: Path) -> Iterator[RunFolder]:
+    """Make or open the run folder ``path`` and keep others out while inside; log to ``log.txt``.
+
+    The lock is the kernel's: it ends with its process, however that ends.
+
+    Raises:
+        RunError: If the folder cannot be written, holds something else, or is in use.
+    """
+    folder = RunFolder(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if not folder.config.exists() and any(p.name not in _OURS for p in path.iterdir()):
+            raise RunError(
+                f"a run needs a new or empty folder, or one with a run; {path} holds other files: "
+                "choose another --out"
+            )
+        lock = (path / "lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise RunError(
+            f"the run folder {path} must be writable ({error.strerror}): choose another --out"
+        ) from error
+    with lock:
+        _take(lock.fileno(), path)
+        with _logging_to(path / "log.txt"):
+            yield folder
+
+
+_OURS = {"lock", "log.txt"}  # what a process killed at once may leave
+
+
+def read_json(file: Path) -> Any:
+    """Return the content of a JSON file of a run.
+
+    Raises:
+        RunError: If it cannot be read.
+    """
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RunError(
+            f"{file} must be readable JSON ({error}); restore it from a copy or start in another "
+            "run folder"
+        ) from error
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file whole or not at all.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with whole(file) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def whole(file: Path) -> Iterator[Path]:
+    """Yield a path beside ``file`` to write to; it takes the place of ``file`` at the end.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+        os.close(handle)
+        part = Path(name)
+        try:
+            yield part
+            part.chmod(0o644)  # mkstemp's files are closed to others
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(f"{file} must be writable ({error.strerror or error})") from error
+
+
+def _take(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+        raise RunError(
+            f"the run {path} is in use by another process ({owner}): wait for it or choose "
+            "another --out"
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+
+@contextmanager
+def _logging_to(file: Path) -> Iterator[None]:
+    handler = logging.FileHandler(file, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("ecg_nas")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(min(level, logging.INFO) if level else logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        handler.close()
