@@ -256,15 +256,15 @@ def open_store(folder: Path, split: Split) -> SignalStore:
     side = folder / split
     if not side.is_dir():
         raise DataError(f"the signal store {folder} must have a folder {split}; there is none")
-    records = tuple(_stored_record(values, side) for values in _load_json(side / "records.json"))
+    records = _load_records(side / "records.json")
     beats = _load_arrays(side / "beats.npz", BEAT_ARRAYS)
     signal = _map_signal(side / "signal.npy")
     try:
         expected = manifest["digests"][split]
         signal_spec = SignalSpec.from_json(manifest["signal"])
         fingerprint = str(manifest["fingerprint"])
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{folder / MANIFEST} must be complete; it lacks {error}") from error
+    except (KeyError, TypeError, DataError) as error:
+        raise DataError(f"{folder / MANIFEST} must be complete: {error}") from error
     if digest(signal, beats, records) != expected:
         raise DataError(
             f"the files of {side} must be as prepare wrote them; they were altered: remove the "
@@ -324,8 +324,11 @@ def _map_signal(file: Path) -> NDArray[np.float32]:
     return np.asarray(signal)
 
 
-def _stored_record(values: Mapping[str, Any], side: Path) -> StoredRecord:
+def _load_records(file: Path) -> tuple[StoredRecord, ...]:
     try:
-        return StoredRecord(**{**values, "leads": tuple(values["leads"])})
+        return tuple(
+            StoredRecord(**{**values, "leads": tuple(values["leads"])})
+            for values in _load_json(file)
+        )
     except (TypeError, KeyError) as error:
-        raise DataError(f"{side / 'records.json'} must list records: {error}") from error
+        raise DataError(f"{file} must list records: {error}") from error

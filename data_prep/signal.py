@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -80,7 +81,7 @@ def resample(
     from scipy.signal import resample_poly
 
     # "line": a record that starts away from 0 must not ring at its ends. One sample has no line.
-    padtype = "line" if len(signal) > 1 else "constant"
+    padtype: Literal["line", "constant"] = "line" if len(signal) > 1 else "constant"
     out = resample_poly(signal, change.numerator, change.denominator, axis=0, padtype=padtype)
     return np.asarray(out, dtype=np.float32)
 

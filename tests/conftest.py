@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from data_prep.prepare import prepare
 from data_prep.record import write_annotations, write_record
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,6 +31,14 @@ def mitdb_dir(data_dir: Path) -> Path:
     return data_dir / "mitdb"
 
 
+@pytest.fixture(scope="session")
+def mitdb_store(mitdb_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A signal store of mitdb with the standard split; only to be read."""
+    out = tmp_path_factory.mktemp("mitdb") / "store"
+    prepare("mitdb", out, records=mitdb_dir)
+    return out
+
+
 WriteRecord = Callable[..., Path]
 
 
@@ -39,14 +49,31 @@ def write_patient() -> WriteRecord:
 
 
 @pytest.fixture
-def small_folder(tmp_path: Path) -> Path:
-    """A folder with six patients of about 50 s, each with N, S and V beats; two with F."""
-    folder = tmp_path / "recordings"
-    folder.mkdir()
+def small_folder(tmp_path: Path, _small_folder: Path) -> Path:
+    """A folder of its own with six patients of about 50 s, all with N, S and V; two with F."""
+    return shutil.copytree(_small_folder, tmp_path / "recordings")
+
+
+@pytest.fixture(scope="session")
+def _small_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recordings")
     for index in range(6):
         rare = ("F",) if index % 3 == 0 else ()
         _write_patient(folder, f"p{index}", seed=index, symbols=("A", "V", *rare))
     return folder
+
+
+@pytest.fixture
+def small_store(tmp_path: Path, _small_store: Path) -> Path:
+    """A signal store of its own, prepared from ``small_folder``'s recordings."""
+    return shutil.copytree(_small_store, tmp_path / "store")
+
+
+@pytest.fixture(scope="session")
+def _small_store(tmp_path_factory: pytest.TempPathFactory, _small_folder: Path) -> Path:
+    out = tmp_path_factory.mktemp("prepared") / "store"
+    prepare("wfdb", out, records=_small_folder)
+    return out
 
 
 def _write_patient(

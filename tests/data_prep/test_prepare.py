@@ -1,0 +1,280 @@
+import json
+import os
+
+import pytest
+
+from data_prep.beats import SignalSpec
+from data_prep.dataset import MANIFEST, open_store
+from data_prep.errors import DataError
+from data_prep.plan import make_plan
+from data_prep.prepare import prepare
+from data_prep.record import read_record, write_annotations
+
+
+def _tree(folder):
+    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_store_holds_every_beat_of_every_patient(small_folder, tmp_path):
+    events = []
+    manifest = prepare("wfdb", tmp_path / "a/b/store", records=small_folder, on_event=events.append)
+    assert manifest == json.loads((tmp_path / "a/b/store" / MANIFEST).read_text())
+    counts = manifest["counts"]
+    assert sum(sum(side.values()) for side in counts.values()) == 6 * 60
+    assert sorted(manifest["records"]["train"] + manifest["records"]["test"]) == [
+        f"p{i}" for i in range(6)
+    ]
+    for side in counts.values():
+        assert all(side[name] > 0 for name in "NSV")
+    assert manifest["left_out"] == manifest["dropped_beats"] == []
+    assert [event["done"] for event in events] == list(range(1, 7))
+    assert {event["total"] for event in events} == {6}
+    assert {event["name"] for event in events} == {f"p{i}" for i in range(6)}
+    assert [path.name for path in (tmp_path / "a/b").iterdir()] == ["store"]
+
+
+def test_a_plan_says_what_the_manifest_will_say_and_writes_nothing(small_folder, tmp_path):
+    before = _tree(tmp_path)
+    summary = make_plan("wfdb", records=small_folder).summary()
+    assert _tree(tmp_path) == before
+    manifest = prepare("wfdb", tmp_path / "store", records=small_folder)
+    assert {name: manifest[name] for name in summary} == summary
+
+
+def test_the_same_input_has_the_same_fingerprint_and_any_change_another(
+    small_folder, tmp_path, write_patient
+):
+    def fingerprint(name, **settings):
+        return prepare("wfdb", tmp_path / name, records=small_folder, **settings)["fingerprint"]
+
+    prints = [fingerprint("a")]
+    assert fingerprint("b") == prints[0]
+    prints.append(fingerprint("c", signal=SignalSpec(leads=("II", "V1"), band_hz=(0, 35))))
+    prints.append(fingerprint("d", signal=SignalSpec(leads=("II", "V1"))))
+    split = tmp_path / "split.toml"
+    split.write_text('train = ["p0", "p1", "p2"]\ntest = ["p3", "p4"]\n')
+    prints.append(fingerprint("e", split=str(split)))
+    split.write_text('train = ["p0", "p1"]\ntest = ["p3", "p4", "p2"]\n')
+    prints.append(fingerprint("f", split=str(split)))
+    record = read_record(small_folder / "p4")
+    write_annotations(
+        small_folder / "p4",
+        "atr",
+        samples=record.beats + 1,
+        symbols=record.symbols,
+        fs_hz=250,
+    )
+    prints.append(fingerprint("g"))
+    data = bytearray((small_folder / "p5.dat").read_bytes())
+    data[1000] ^= 1
+    (small_folder / "p5.dat").write_bytes(data)
+    prints.append(fingerprint("h"))
+    assert len(set(prints)) == len(prints)
+
+
+def test_an_own_store_is_left_as_it_is_and_a_damaged_one_made_again(small_folder, tmp_path):
+    out = tmp_path / "store"
+    first = prepare("wfdb", out, records=small_folder)
+    before = (out / MANIFEST).stat().st_mtime_ns
+    assert prepare("wfdb", out, records=small_folder) == first
+    assert (out / MANIFEST).stat().st_mtime_ns == before
+    (out / "train" / "signal.npy").write_bytes(b"")
+    assert prepare("wfdb", out, records=small_folder) == first
+    assert len(open_store(out, "train").records) == len(first["records"]["train"])
+    assert {path.name for path in tmp_path.iterdir()} == {"recordings", "store"}
+
+
+def test_a_store_of_other_settings_or_recordings_is_not_touched(
+    small_folder, tmp_path, write_patient
+):
+    out = tmp_path / "store"
+    first = prepare("wfdb", out, records=small_folder)
+    with pytest.raises(DataError, match="same settings"):
+        prepare("wfdb", out, records=small_folder, signal=SignalSpec(leads=("II", "V1")))
+    write_patient(small_folder, "p1", seed=99)
+    with pytest.raises(DataError, match="same recordings"):
+        prepare("wfdb", out, records=small_folder)
+    assert json.loads((out / MANIFEST).read_text()) == first
+    assert {path.name for path in tmp_path.iterdir()} == {"recordings", "store"}
+
+
+def test_a_folder_that_is_not_a_store_is_never_overwritten(small_folder, tmp_path):
+    out = tmp_path / "thesis"
+    out.mkdir()
+    (out / "chapter1.txt").write_text("years of work")
+    with pytest.raises(DataError, match="holds other files"):
+        prepare("wfdb", out, records=small_folder)
+    assert (out / "chapter1.txt").read_text() == "years of work"
+    with pytest.raises(DataError):
+        prepare("wfdb", out / "chapter1.txt", records=small_folder)
+    assert _tree(out) == {"chapter1.txt"}
+
+
+def test_an_empty_folder_may_be_filled(small_folder, tmp_path):
+    (tmp_path / "store").mkdir()
+    prepare("wfdb", tmp_path / "store", records=small_folder)
+    open_store(tmp_path / "store", "test")
+
+
+def test_an_output_that_cannot_be_written_is_refused(small_folder, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="can be written"):
+        prepare("wfdb", tmp_path / "file" / "store", records=small_folder)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_refused(small_folder, tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    with pytest.raises(DataError, match="can be written"):
+        prepare("wfdb", closed / "store", records=small_folder)
+
+
+def test_a_failure_half_way_leaves_nothing(small_folder, tmp_path):
+    def stop(event):
+        if event["done"] == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare("wfdb", tmp_path / "store", records=small_folder, on_event=stop)
+    assert {path.name for path in tmp_path.iterdir()} == {"recordings"}
+
+
+def test_several_records_of_a_patient_stay_together(small_folder, tmp_path):
+    table = tmp_path / "patients.csv"
+    table.write_text("record,patient\n" + "".join(f"p{i},person{i // 2}\n" for i in range(6)))
+    manifest = prepare("wfdb", tmp_path / "store", records=small_folder, patients=table)
+    sides = manifest["patients"]
+    assert sorted(sides["train"] + sides["test"]) == ["person0", "person1", "person2"]
+    for side in ("train", "test"):
+        of_side = {f"person{int(name[1:]) // 2}" for name in manifest["records"][side]}
+        assert of_side == set(sides[side])
+        store = open_store(tmp_path / "store", side)
+        assert store.patients == tuple(sides[side])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("t.csv", "record,patient\np0,a\np0,b\n", "twice: p0"),
+        ("t.csv", "record,patient\np0,a\n", "it lacks p1"),
+        ("t.csv", "name,who\np0,a\n", "columns record,patient"),
+        ("t.csv", "record,patient\np0\n", "columns record,patient"),
+        ("t.csv", "", "a name is missing"),
+        ("t.toml", '"p0" = ', "or TOML"),
+        ("t.toml", '"p0" = ""', "a name is missing"),
+    ],
+)
+def test_a_bad_table_of_patients_is_refused(small_folder, tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=message):
+        make_plan("wfdb", records=small_folder, patients=tmp_path / name)
+
+
+def test_what_is_left_out_is_counted_with_its_reason(small_folder, tmp_path, write_patient):
+    write_patient(small_folder, "one_lead", leads=("II",), seed=7)
+    path = write_patient(small_folder, "no_beats", seed=8)
+    write_annotations(path, "atr", samples=[9], symbols=["~"], fs_hz=250)
+    write_patient(small_folder, "unnamed", seed=9)
+    split = tmp_path / "split.toml"
+    split.write_text('train = ["p0", "p1", "p2", "one_lead"]\ntest = ["p3", "p4", "p5"]\n')
+    manifest = prepare("wfdb", tmp_path / "store", records=small_folder, split=str(split))
+    left_out = {entry["record"]: entry for entry in manifest["left_out"]}
+    assert left_out["no_beats"]["reason"] == "it has no beats"
+    assert left_out["unnamed"]["reason"] == "not named in split.toml"
+    assert left_out["one_lead"]["reason"].endswith("it has II: choose others with --leads")
+    assert left_out["one_lead"]["beats"] == 60
+    assert manifest["split"] == "file"
+
+
+def test_gaps_are_counted(small_folder, tmp_path):
+    data = bytearray((small_folder / "p2.dat").read_bytes())
+    data[400:440] = b"\x00\x80" * 20  # the invalid sample of format 16
+    (small_folder / "p2.dat").write_bytes(data)
+    manifest = prepare("wfdb", tmp_path / "store", records=small_folder)
+    side = "train" if "p2" in manifest["records"]["train"] else "test"
+    records = {record.name: record for record in open_store(tmp_path / "store", side).records}
+    assert {name: r.invalid_samples for name, r in records.items() if r.invalid_samples} == {
+        "p2": 20
+    }
+
+
+def _only(folder, *symbols):
+    for file in folder.glob("*.hea"):
+        record = read_record(file.with_suffix(""))
+        kept = [i for i, symbol in enumerate(record.symbols) if symbol in symbols]
+        write_annotations(
+            file.with_suffix(""),
+            "atr",
+            samples=record.beats[kept],
+            symbols=record.symbols[kept],
+            fs_hz=250,
+        )
+
+
+def _split_file(folder, text):
+    file = folder / "split.toml"
+    file.write_text(text)
+    return str(file)
+
+
+BAD = {
+    "unknown source": (lambda f: {"source": "mitdc"}, "source must be one of mitdb"),
+    "unknown split": (lambda f: {"split": "random"}, "split of source wfdb must be one of"),
+    "no folder named": (lambda f: {"records": None}, "--records DIR"),
+    "missing folder": (lambda f: {"records": f / "no"}, "is not a folder"),
+    "a file for a folder": (lambda f: {"records": f / "p0.hea"}, "is not a folder"),
+    "unknown lead": (
+        lambda f: {"signal": SignalSpec(leads=("aVR", "V1"))},
+        "must have a lead aVR .* it has II, V1",
+    ),
+    "truncated signal": (lambda f: os.truncate(f / "p3.dat", 1000) or {}, "p3.dat .* truncated"),
+    "missing annotation": (lambda f: (f / "p3.atr").unlink() or {}, "annotation file p3.atr"),
+    "no beats of S": (lambda f: _only(f, "N", "V") or {}, "class S"),
+    "no beats of V in training": (
+        lambda f: (
+            _only(f, "N", "A")
+            or {"split": _split_file(f, 'train = ["p0", "p1"]\ntest = ["p2", "p3"]')}
+        ),
+        "beats of class V",
+    ),
+    "labels of other symbols": (
+        lambda f: {"labels": _labels(f, '"N" = "N"\n"A" = "S"')},
+        "at most 1% of the beats .*'V' 3",
+    ),
+    "labels missing": (lambda f: {"labels": f / "none.toml"}, "readable TOML"),
+    "patient on both sides": (
+        lambda f: {"split": _split_file(f, 'train = ["p0", "p1"]\ntest = ["p1", "p2"]')},
+        "on both are p1",
+    ),
+}
+
+
+def _labels(folder, text):
+    file = folder / "labels.toml"
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_refused_in_one_line_and_leaves_nothing(small_folder, tmp_path, case):
+    damage, message = BAD[case]
+    settings = {"source": "wfdb", "records": small_folder, **damage(small_folder)}
+    with pytest.raises(DataError, match=message) as caught:
+        prepare(out=tmp_path / "store", **settings)
+    assert "\n" not in str(caught.value)
+    assert {path.name for path in tmp_path.iterdir()} == {"recordings"}
+
+
+def test_a_folder_without_records_is_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="must hold WFDB records"):
+        prepare("wfdb", tmp_path / "store", records=tmp_path / "empty")
+
+
+def test_records_without_any_beat_are_refused(tmp_path, write_patient):
+    for name in ("a", "b"):
+        path = write_patient(tmp_path, name)
+        write_annotations(path, "atr", samples=[9], symbols=["~"], fs_hz=250)
+    with pytest.raises(DataError):
+        make_plan("wfdb", records=tmp_path)
