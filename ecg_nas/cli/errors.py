@@ -30,6 +30,12 @@ class BadInput(click.ClickException):
     exit_code = 2
 
 
+class Interrupted(click.ClickException):
+    """The user stopped the program."""
+
+    exit_code = 130
+
+
 def as_click_error(error: Exception) -> click.ClickException:
     """Return ``error`` as one line for the user.
 

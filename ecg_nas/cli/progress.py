@@ -68,6 +68,10 @@ class Progress:
                 return self._evaluated(event)
             case "told":
                 return self._told(event.get("diagnostics", {}))
+            case "record":
+                self.stage = f"preparing {event['name']} ({event['done']}/{event['total']})"
+            case "final":
+                self.stage = f"training the winner, epoch {event['epoch']}/{event['epochs']}"
         return None
 
     def seconds_left(self) -> float | None:
