@@ -20,13 +20,15 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecg_nas.errors import RunError
+from data_prep.errors import DataError
+from ecg_nas.errors import EcgNasError, RunError
+from ecg_nas.store import RunStore
 
 FORMAT = 1
 
@@ -81,12 +83,14 @@ class RunFolder:
 def working_on(path: Path) -> Iterator[RunFolder]:
     """Make or open the run folder ``path`` and keep others out while inside; log to ``log.txt``.
 
-    The lock is the kernel's: it ends with its process, however that ends.
+    The lock is the kernel's: it ends with its process, however that ends. A run that is refused
+    before its first evaluation leaves nothing behind: right settings may use the folder.
 
     Raises:
         RunError: If the folder cannot be written, holds something else, or is in use.
     """
     folder = RunFolder(path)
+    made = [place for place in (path, *path.parents) if not place.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
         if not folder.config.exists() and any(p.name not in _OURS for p in path.iterdir()):
@@ -101,8 +105,31 @@ def working_on(path: Path) -> Iterator[RunFolder]:
         ) from error
     with lock:
         _take(lock.fileno(), path)
-        with _logging_to(path / "log.txt"):
-            yield folder
+        begun = folder.config.exists()
+        try:
+            with _logging_to(path / "log.txt"):
+                yield folder
+        except (DataError, EcgNasError):
+            if not begun and not _has_proposals(folder):
+                _clear(folder, made)
+            raise
+
+
+def _has_proposals(folder: RunFolder) -> bool:
+    if not folder.store.exists():
+        return False
+    with RunStore(folder.store, read_only=True) as store:
+        return store.next_slot() > 0
+
+
+def _clear(folder: RunFolder, made: Sequence[Path]) -> None:
+    """Remove the files of a run that was never begun, and the empty folders made for it."""
+    stores = folder.path.glob(f"{folder.store.name}*")  # SQLite's own files beside it
+    for file in (folder.config, *stores, *(folder.path / name for name in _OURS)):
+        file.unlink(missing_ok=True)
+    with suppress(OSError):  # somebody put something in
+        for place in made:
+            place.rmdir()
 
 
 _OURS = {"lock", "log.txt"}  # what a process killed at once may leave
