@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from data_prep.beats import BeatSpec, SignalSpec
+from data_prep.record import write_annotations, write_record
 from ecg_nas.export.bundle import write_bundle
 from search_spaces import Architecture
 
@@ -14,8 +15,14 @@ TRAINING = {
     "split": "standard",
     "fingerprint": "0" * 32,
     "fold_score": 0.75,
-    "run": "a run",
-    "folds": {"per_class": {"N": {"se": 0.9, "ppv": 0.8, "f1": 0.85}}},
+    "method": "random",
+    "space": "ecg1d",
+    "seeds": {"run": 3},
+    "patients": ["p1", "p2"],
+    "folds": {
+        "per_class": {"N": {"se": 0.9, "ppv": 0.8, "f1": 0.85}},
+        "folds": [{"score": 0.7, "patients": ["p1"]}],
+    },
 }
 
 
@@ -76,3 +83,13 @@ def ectopic_signal(rng, fs_hz=125.0, seconds=40):
         width = 6.0 if symbol == "V" else 2.0
         signal += np.exp(-0.5 * ((time - beat) / width) ** 2) * [1.2, 0.7]
     return signal.astype(np.float32), beats, symbols
+
+
+def ectopic_recordings(folder):
+    """Write six such patients as WFDB files; one has the name of a record of MIT-BIH."""
+    rng = np.random.default_rng(5)
+    for name in ("p1", "p2", "p3", "p4", "p5", "232"):
+        signal, beats, symbols = ectopic_signal(rng)
+        write_record(folder / name, signal=signal, fs_hz=125.0, leads=("MLII", "V1"))
+        write_annotations(folder / name, "atr", samples=beats, symbols=symbols, fs_hz=125.0)
+    return folder

@@ -15,6 +15,7 @@ from data_prep.errors import DataError
 from ecg_nas.deploy import openings, summaries
 from ecg_nas.deploy.bundle import MODEL, Bundle
 from ecg_nas.deploy.classify import Classifier
+from ecg_nas.deploy.comparison import compare_as_ec57
 from ecg_nas.errors import BundleError
 from ecg_nas.seeds import generator
 from ecg_nas.training.metrics import confusion, per_class
@@ -53,6 +54,7 @@ def evaluate(bundle: Bundle, folder: Path, *, split: Split = "test") -> dict[str
     probabilities = Classifier(bundle).probabilities(data)
     return {
         **_figures(bundle, data, probabilities),
+        "ec57": compare_as_ec57(store, data, probabilities.argmax(axis=1)),
         "fold_score": bundle.manifest.training.get("fold_score"),
         "params": bundle.manifest.params,
         "macs": bundle.manifest.macs,
@@ -146,17 +148,25 @@ def _check_signal(bundle: Bundle, folder: Path, manifest: Mapping[str, Any]) -> 
 
 
 def _note_opening(bundle: Bundle, folder: Path, fingerprint: str) -> list[openings.Opening]:
-    run = bundle.manifest.training.get("run")
     return openings.add(
         folder,
         openings.Opening(
             time=datetime.now(UTC).isoformat(timespec="seconds"),
             model=bundle.manifest.files[MODEL].sha256,
             architecture=str(bundle.manifest.architecture.get("key")),
-            run=None if run is None else str(run),
+            run=_search_of(bundle),
             fingerprint=fingerprint,
         ),
     )
+
+
+def _search_of(bundle: Bundle) -> str:
+    """Return what names the search that the bundle comes from: its data, method and seed."""
+    training = bundle.manifest.training
+    seeds = training.get("seeds")
+    run = seeds.get("run") if isinstance(seeds, Mapping) else None
+    parts = [training.get(name) for name in ("method", "space", "fingerprint")]
+    return " ".join(str(part) for part in [*parts, "seed", run])
 
 
 def _others(opened: list[openings.Opening]) -> int:
@@ -180,7 +190,7 @@ def _warnings(bundle: Bundle, store: SignalStore, opened: list[openings.Opening]
         siblings = {
             opening.model
             for opening in opened
-            if opening.model != now.model and now.run is not None and opening.run == now.run
+            if opening.model != now.model and opening.run == now.run
         }
         if siblings:
             warnings.append(

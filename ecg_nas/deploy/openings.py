@@ -24,14 +24,14 @@ class Opening:
         time: When, ISO 8601 in UTC.
         model: SHA-256 of the model.
         architecture: Key of its architecture.
-        run: Identity of the search that it came from, if its bundle states one.
+        run: What names the search that it came from: its data, method and seed.
         fingerprint: Fingerprint of the data set.
     """
 
     time: str
     model: str
     architecture: str
-    run: str | None
+    run: str
     fingerprint: str
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +25,7 @@ from ecg_nas.deploy.bundle import (
     entry,
     load,
 )
+from ecg_nas.deploy.place import placed
 from ecg_nas.deploy.verify import TOLERANCE, metadata_of, verify
 from ecg_nas.errors import BundleError
 from ecg_nas.export import card, onnx
@@ -65,9 +64,10 @@ def write_bundle(
         module: The trained network, as ``SearchSpace.build`` made it.
         architecture: Its architecture.
         spec: How its beats were cut.
-        training: JSON-able facts on the training; never figures of test patients. ``source``,
-            ``split``, ``fingerprint`` and ``fold_score`` are expected by ``evaluate`` and by the
-            card; ``folds`` may hold the metrics of the search's evaluation.
+        training: JSON-able facts on the training; never figures of test patients. ``evaluate``
+            and the card read ``source``, ``split``, ``fingerprint``, ``fold_score``, ``folds``
+            (the metrics of the search's evaluation), ``method``, ``space`` and ``seeds``. Lists
+            of ``patients`` are written as their number.
         classes: Names of the network's outputs, in order.
 
     Returns:
@@ -86,16 +86,21 @@ def write_bundle(
         json.dumps(training, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise BundleError(f"the facts on the training must be JSON: {error}") from error
-    _refuse_foreign(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
-    try:
-        part.chmod(0o755)  # mkdtemp's folders are closed to others
-        manifest = _fill(part, module, architecture, spec, training)
-        _put_in_place(part, out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return manifest
+    with placed(out) as part:
+        return _fill(part, module, architecture, spec, _without_names(training))
+
+
+def _without_names(facts: Any) -> Any:
+    """Return ``facts`` with every list of ``patients`` as their number: a bundle is passed on."""
+    if isinstance(facts, Mapping):
+        return {
+            name: len(value) if name == "patients" and isinstance(value, list | tuple)
+            else _without_names(value)
+            for name, value in facts.items()
+        }  # fmt: skip
+    if isinstance(facts, list | tuple):
+        return [_without_names(value) for value in facts]
+    return facts
 
 
 def _fill(
@@ -182,28 +187,3 @@ def _check_parity(folder: Path, network: onnx.DeployedNetwork, spec: BeatSpec) -
 
 def _largest_difference(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float(np.abs(a - b).max()) if a.shape == b.shape else float("inf")
-
-
-def _refuse_foreign(out: Path) -> None:
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
-        raise BundleError(
-            f"a bundle must be written to a new or empty folder or over a bundle; {out} holds "
-            "other files: choose another folder"
-        )
-    if out.exists() and not out.is_dir():
-        raise BundleError(f"a bundle must be written to a folder; {out} is a file")
-
-
-def _put_in_place(part: Path, out: Path) -> None:
-    if not out.exists():
-        part.replace(out)
-        return
-    # A folder with files cannot be replaced in one step: the old one steps aside first.
-    old = part.with_suffix(".old")
-    out.replace(old)
-    try:
-        part.replace(out)
-    except OSError:
-        old.replace(out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

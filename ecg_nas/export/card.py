@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ecg_nas.deploy.bundle import Manifest
@@ -53,7 +53,7 @@ def model_card(manifest: Manifest) -> str:
         "this score, so the score flatters.",
         "",
         f"- Macro F1 over N, S, V, pooled over the folds: {_figure(training.get('fold_score'))}",
-        *_per_class(training.get("folds", {})),
+        *_per_class(training.get("folds", {}), manifest.classes),
         "",
         "No figure of test patients stands here: `ecg-nas evaluate` computes them, once.",
         "",
@@ -104,14 +104,15 @@ print(abs(probabilities - golden["{manifest.output.name}"]).max())  # about 1e-7
 """
 
 
-def _per_class(folds: Mapping[str, Any]) -> list[str]:
+def _per_class(folds: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
     figures = folds.get("per_class")
     if not figures:
         return []
     rows = [
-        f"| {name} | {_figure(row.get('se'))} | {_figure(row.get('ppv'))} | "
-        f"{_figure(row.get('f1'))} |"
-        for name, row in figures.items()
+        f"| {name} | {_figure(figures[name]['se'])} | {_figure(figures[name]['ppv'])} | "
+        f"{_figure(figures[name]['f1'])} |"
+        for name in classes
+        if name in figures
     ]
     return ["", "| class | sensitivity | positive predictivity | F1 |", "|---|---|---|---|", *rows]
 

@@ -33,16 +33,17 @@ def confusion(matrix: NDArray[np.int64], classes: Sequence[str], *, name: str = 
         # Square roots, as the rare errors of a large class would otherwise look like none.
         axes.pcolormesh(np.sqrt(share), cmap=shades, vmin=0, vmax=1, edgecolor="white", lw=1.5)
         for row, column in np.ndindex(matrix.shape):
-            dark = np.sqrt(share[row, column]) > 0.6
+            count, part = matrix[row, column], share[row, column]
+            colour = "white" if np.sqrt(part) > 0.6 else INK if count else MUTED
             axes.text(
-                column + 0.5, row + 0.42, f"{matrix[row, column]:,}", ha="center", va="center",
-                color="white" if dark else INK, fontsize=9,
-                fontweight="bold" if row == column else "normal",
+                column + 0.5, row + (0.42 if count else 0.5), f"{count:,}", ha="center",
+                va="center", color=colour, fontsize=9,
+                fontweight="bold" if row == column and count else "normal",
             )  # fmt: skip
-            if totals[row, 0]:
+            if count:
                 axes.text(
-                    column + 0.5, row + 0.72, f"{100 * share[row, column]:.1f} %", ha="center",
-                    va="center", color="white" if dark else MUTED, fontsize=7,
+                    column + 0.5, row + 0.72, f"{100 * part:.1f} %", ha="center", va="center",
+                    color=colour, fontsize=7,
                 )  # fmt: skip
         ticks = np.arange(len(classes)) + 0.5
         axes.set_xticks(ticks, classes)
@@ -79,9 +80,10 @@ def folds(scores: Sequence[float | None], pooled: float | None, *, metric: str) 
         axes.barh(places, np.nan_to_num(values), height=0.55, color=BLUE, alpha=0.85)
         for place, value in zip(places, values, strict=True):
             text = "undefined" if np.isnan(value) else f"{value:.3f}"
+            inside = value > 0.15
             axes.text(
-                0.015 + np.nan_to_num(value), place, text, va="center", fontsize=8.5,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+                0.015 if inside else 0.015 + np.nan_to_num(value), place, text, va="center",
+                fontsize=8.5, color="white" if inside else INK,
             )  # fmt: skip
         if pooled is not None:
             axes.axvline(pooled, color=INK, linewidth=1.3, linestyle=(0, (4, 2)))

@@ -66,8 +66,8 @@ def progress(scores: Sequence[float | None], origins: Sequence[str], *, metric: 
         draw,
         name="progress",
         label=f"{metric} of {len(scores)} evaluations{best}",
-        width_in=7.2,
-        height_in=3.3,
+        width_in=9.2,
+        height_in=3.5,
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from bundles import TRAINING
 
+from ecg_nas.deploy import place
 from ecg_nas.deploy.bundle import GOLDEN, MANIFEST, MODEL, load
 from ecg_nas.deploy.verify import verify
 from ecg_nas.errors import BundleError
@@ -28,7 +29,9 @@ def change_manifest(folder, change):
 def test_a_whole_bundle_is_read_and_verified(bundle_folder):
     bundle = load(bundle_folder)
     assert bundle.classes == ("N", "S", "V", "F", "Q")
-    assert bundle.manifest.training == TRAINING
+    assert bundle.manifest.training["seeds"] == TRAINING["seeds"]
+    assert bundle.manifest.training["patients"] == 2  # names stay at home
+    assert bundle.manifest.training["folds"]["folds"] == [{"score": 0.7, "patients": 1}]
     assert bundle.spec.reference_beat
     assert [tensor.name for tensor in bundle.manifest.inputs] == [
         "window",
@@ -46,9 +49,9 @@ def test_a_whole_bundle_is_read_and_verified(bundle_folder):
 def test_a_flipped_byte_is_found_and_its_file_named(copy, name):
     rng = np.random.default_rng(0)
     whole = (copy / name).read_bytes()
-    for place in [0, len(whole) - 1, *rng.integers(0, len(whole), 20)]:
+    for at in [0, len(whole) - 1, *rng.integers(0, len(whole), 20)]:
         (copy / name).write_bytes(
-            whole[:place] + bytes([whole[place] ^ 1 << int(rng.integers(8))]) + whole[place + 1 :]
+            whole[:at] + bytes([whole[at] ^ 1 << int(rng.integers(8))]) + whole[at + 1 :]
         )
         with pytest.raises(BundleError, match=name) as caught:
             load(copy)
@@ -90,6 +93,23 @@ def test_a_better_figure_written_into_the_manifest_is_found(copy):
     change_manifest(copy, lambda content: content["training"].update(fold_score=0.99))
     with pytest.raises(BundleError, match=r"manifest\.json was altered"):
         load(copy)
+
+
+def test_a_copy_is_the_same_bundle_without_what_lies_beside(copy, tmp_path):
+    (copy / "notes.txt").write_text("mine")
+    place.copy(copy, tmp_path / "a" / "b")
+    assert load(tmp_path / "a" / "b").manifest == load(copy).manifest
+    assert not (tmp_path / "a" / "b" / "notes.txt").exists()
+    place.copy(copy, tmp_path / "a" / "b")
+    place.copy(copy, copy)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / MANIFEST).write_text("{}")
+    with pytest.raises(BundleError, match="holds other files"):
+        place.copy(copy, tmp_path / "other")
+    (copy / MODEL).write_bytes(b"")
+    with pytest.raises(BundleError, match=r"model\.onnx was altered"):
+        place.copy(copy, tmp_path / "c")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "copy", "other"]
 
 
 def test_deploy_works_where_torch_is_not_installed(bundle_folder):

@@ -64,6 +64,21 @@ def test_figures_are_those_of_the_test_side(bundle_folder, store):
     assert evaluate(bundle, store)["interval"] == result["interval"]
 
 
+def test_ec57_figures_agree_with_the_confusion_where_every_beat_is_paired(bundle_folder, store):
+    result = evaluate(load(bundle_folder), store)
+    ec57 = result["ec57"]
+    assert (ec57["mapping"], ec57["start_s"]) == ("bxb", 0.0)  # recordings of 40 s
+    cells = {row + column: 0 for row in "NSVFQ" for column in "nsvfq"}
+    for record in ec57["records"].values():
+        for cell in cells:
+            cells[cell] += record[cell]
+    rows = [[cells[row + column] for column in "nsvfq"] for row in "NSVFQ"]
+    assert rows == result["confusion"]
+    assert ec57["gross"]["q_se"] == 1.0
+    assert ec57["gross"]["v_se"] == result["per_class"]["V"]["se"]
+    assert set(ec57["average"]) == set(ec57["gross"])
+
+
 def test_the_record_of_mitdb_that_holds_most_s_beats_is_left_out_by_name(bundle_folder, store):
     names = {
         split: open_store(store, split).cut(load(bundle_folder).spec).record_names
@@ -88,7 +103,9 @@ def test_every_look_at_test_patients_is_noted_with_the_data(bundle_folder, store
     assert any("OTHER CANDIDATE" in warning for warning in result["warnings"])
     noted = openings.read(store)
     assert [opening.model for opening in noted][:2] == [noted[0].model] * 2
-    assert noted[2].run == "a run"
+    assert len({opening.run for opening in noted}) == 1
+    assert "random ecg1d" in noted[2].run
+    assert noted[2].run.endswith("seed 3")
 
 
 def test_a_look_is_noted_even_if_the_evaluation_fails(bundle_folder, store):

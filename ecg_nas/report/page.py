@@ -1,0 +1,172 @@
+"""The report of a run: one HTML page that works offline and prints."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_prep.beats import BeatSpec, SignalSpec
+from ecg_nas.errors import RunError
+from ecg_nas.figures.cell import cell
+from ecg_nas.figures.classes import confusion, folds
+from ecg_nas.figures.progress import progress
+from ecg_nas.store import RunStore, StoredEvaluation
+
+_METRIC = "macro F1 over N, S, V"
+
+
+def write(run: Path, out: Path) -> None:
+    """Write the report of the run in folder ``run`` to the file ``out``.
+
+    A run that is still going, or has failed on every candidate, has a report too.
+
+    Raises:
+        RunError: If ``run`` is not a run, or ``out`` cannot be written.
+    """
+    page = render(run)
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        try:
+            part.write_text(page, encoding="utf-8")
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"the report must be written to a file in a folder that exists; {out}: {error.strerror}"
+        ) from error
+
+
+def render(run: Path) -> str:
+    """Return the report of the run in folder ``run`` as HTML.
+
+    Raises:
+        RunError: If ``run`` is not a run.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    config = _read_json(run / "config.json", needed=True)
+    final = _read_json(run / "final.json")
+    for name in ("settings", "data", "versions", "begun"):
+        if name not in config:
+            raise RunError(f"{run / 'config.json'} must be that of a run; it lacks {name}")
+    with RunStore(run / "run.sqlite", read_only=True) as store:
+        evaluations = store.evaluations()
+    classes = _classes(final)
+    environment = Environment(
+        loader=PackageLoader("ecg_nas.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(figure=_figure, count=_count, duration=_duration)
+    return environment.get_template("run.html").render(
+        name=run.resolve().name,
+        metric=_METRIC,
+        config=config,
+        settings=list(_flat(config.get("settings", {}))),
+        final=final,
+        evaluations=evaluations,
+        best=_best(evaluations),
+        classes=classes,
+        cost=_cost(evaluations),
+        **_drawings(evaluations, classes),
+    )
+
+
+def _best(evaluations: Sequence[StoredEvaluation]) -> StoredEvaluation | None:
+    scored = [one for one in evaluations if one.score is not None]
+    # The first of equals, as the search itself chooses.
+    return max(scored, key=lambda one: (one.score or 0.0, -one.slot)) if scored else None
+
+
+def _classes(final: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the classes in the order of the confusion matrices."""
+    if "spec" in final:
+        return BeatSpec.from_json(final["spec"]).signal.classes
+    return SignalSpec().classes
+
+
+def _drawings(
+    evaluations: Sequence[StoredEvaluation], classes: Sequence[str]
+) -> dict[str, str | None]:
+    from markupsafe import Markup
+
+    drawn: dict[str, str | None] = dict.fromkeys(("cell", "confusion", "folds"))
+    drawn["progress"] = progress(
+        [one.score for one in evaluations], [one.origin for one in evaluations], metric=_METRIC
+    )
+    best = _best(evaluations)
+    if best is not None:
+        edges = [(int(a), int(b)) for a, b in best.architecture["edges"]]
+        drawn["cell"] = cell(best.architecture["ops"], edges)
+        metrics = best.metrics
+        matrix = np.array(metrics.get("confusion", []), dtype=np.int64)
+        if matrix.shape == (len(classes), len(classes)):
+            drawn["confusion"] = confusion(matrix, classes)
+        if "folds" in metrics:
+            scores = [part.get("score") for part in metrics["folds"]]
+            drawn["folds"] = folds(scores, best.score, metric=_METRIC)
+    # Our own drawings: their texts were escaped by matplotlib.
+    return {name: None if svg is None else Markup(svg) for name, svg in drawn.items()}
+
+
+def _cost(evaluations: Sequence[StoredEvaluation]) -> dict[str, float]:
+    return {
+        "seconds": sum(one.seconds for one in evaluations),
+        "failed": sum(one.failure is not None for one in evaluations),
+        "from_predictor": sum(one.origin == "predictor" for one in evaluations),
+    }
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested settings as ``(a.b, text)`` rows."""
+    rows: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            rows.append((prefix + name, ", ".join(map(str, value))))
+        else:
+            rows.append((prefix + name, "–" if value is None else str(value)))
+    return rows
+
+
+def _read_json(path: Path, *, needed: bool = False) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if not needed:
+            return {}
+        raise RunError(
+            f"a run is a folder with a {path.name}; {path.parent} has none: give the folder that "
+            "ecg-nas search was told with --out"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} must be readable JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise RunError(f"{path} must hold a JSON object")
+    return content
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _count(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
