@@ -14,7 +14,7 @@ from ecg_nas.algorithm import Allowed, SearchAlgorithm
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.folds import FoldConfig
 from ecg_nas.training.config import TrainConfig
-from search_spaces import SearchSpace, available
+from search_spaces import SearchSpace, available, load
 
 _T = TypeVar("_T")
 
@@ -91,8 +91,9 @@ class RunConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be 1 or more; got {value}")
-        if self.space not in available():
-            raise ConfigError(f"space must be one of {', '.join(available())}; got {self.space!r}")
+        trainable = [name for name in available() if load(name).trains]
+        if self.space not in trainable:
+            raise ConfigError(f"space must be one of {', '.join(trainable)}; got {self.space!r}")
 
 
 # Measured on DS1's folds only, on two cores of a server CPU: see docs of each value's class.

@@ -1,0 +1,32 @@
+from dataclasses import replace
+
+import pytest
+
+from data_prep.beats import BeatSpec, SignalSpec
+from ecg_nas.evaluation.representation import beat_spec
+from search_spaces import ArchitectureError
+from search_spaces.ecg1d import REPRESENTATION
+
+SIGNAL = SignalSpec(fs_hz=250.0)
+
+
+def test_every_option_of_the_space_is_understood_and_makes_a_difference():
+    for gene, options in REPRESENTATION.items():
+        assert len({beat_spec(SIGNAL, {gene: option}) for option in options}) == len(options)
+
+
+def test_names_become_figures():
+    wide = beat_spec(SIGNAL, {"window": "wide", "rr": "local", "reference_beat": "on"})
+    assert wide == BeatSpec(
+        signal=SIGNAL, before_s=1.0, after_s=1.0, rhythm="local", reference_beat=True
+    )
+    assert beat_spec(SIGNAL, {"window": "neighbours"}).channels == 6
+    assert beat_spec(SIGNAL, {"scale": "window"}) == replace(beat_spec(SIGNAL, {}), scale="window")
+
+
+@pytest.mark.parametrize(
+    ("representation", "named"), [({"colour": "red"}, "colour"), ({"rr": "lunar"}, "patient")]
+)
+def test_unknown_names_are_refused(representation, named):
+    with pytest.raises(ArchitectureError, match=named):
+        beat_spec(SIGNAL, representation)

@@ -1,0 +1,117 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from data_prep.dataset import open_store
+from data_prep.errors import DataError
+from data_prep.prepare import prepare
+from ecg_nas.errors import ConfigError
+from ecg_nas.evaluation import training as module
+from ecg_nas.evaluation.base import Candidate
+from ecg_nas.evaluation.folds import FoldConfig, hold_out
+from ecg_nas.evaluation.training import TrainingEvaluator
+from ecg_nas.training.config import TrainConfig
+from ecg_nas.training.metrics import macro_f1
+from search_spaces import load
+
+SPACE = load("ecg1d")
+CLASSES = ("N", "S", "V", "F", "Q")
+
+
+def candidate(window="narrow", slot=0):
+    rng = np.random.default_rng(5)
+    while True:
+        arch = SPACE.sample(rng)
+        cost = SPACE.cost(arch, leads=2, samples=90, context=4, classes=5)
+        if cost.macs < 100_000 and dict(arch.representation)["window"] == window:
+            return Candidate(slot=slot, architecture=arch, seed=slot)
+
+
+def evaluator(store, epochs=1, **folds):
+    recipe = TrainConfig(epochs=epochs, batch=16, learning_rate=1e-2, keep_every=1)
+    return TrainingEvaluator(
+        store, "ecg1d", training=recipe, folds=FoldConfig(**{"n_folds": 2, **folds})
+    )
+
+
+def evaluate(store, **settings):
+    (result,) = evaluator(store, **settings).evaluate([candidate()])
+    return result
+
+
+def test_the_score_is_that_of_the_pooled_confusion(small_store):
+    result = evaluate(small_store, epochs=3)
+    folds = [np.array(fold["confusion"]) for fold in result.metrics["folds"]]
+    pooled = sum(folds)
+    assert result.metrics["confusion"] == pooled.tolist()
+    assert result.score == macro_f1(pooled, CLASSES)
+    assert [fold["score"] for fold in result.metrics["folds"]] == [
+        macro_f1(fold, CLASSES) for fold in folds
+    ]
+    beats = open_store(small_store, "train").beats["y"]
+    assert pooled.sum(axis=1).tolist() == np.bincount(beats[beats >= 0], minlength=5).tolist()
+
+
+def test_beats_that_are_easily_told_apart_are(small_store):
+    assert evaluate(small_store, epochs=12).score > 0.9
+
+
+def test_the_side_of_the_test_patients_is_not_needed(small_store):
+    expected = evaluate(small_store)
+    shutil.rmtree(small_store / "test")
+    found = evaluate(small_store)
+    assert (found.score, found.metrics) == (expected.score, expected.metrics)
+
+
+def test_cost_and_patients_are_reported(small_store):
+    metrics = evaluate(small_store).metrics
+    held_out = [name for fold in metrics["folds"] for name in fold["patients"]]
+    assert sorted(held_out) == sorted(open_store(small_store, "train").patients)
+    assert metrics["params"] > 0
+    assert metrics["macs"] > 0
+    assert metrics["epochs"] == 1
+
+
+def test_cuts_are_kept_within_bounds(small_store, monkeypatch):
+    tried = [candidate(window, slot) for slot, window in enumerate(("narrow", "wide"))]
+    used = evaluator(small_store)
+    list(used.evaluate(tried))
+    assert len(used._cuts) == 2
+    monkeypatch.setattr(module, "_CACHE_BYTES", 1)
+    tight = evaluator(small_store)
+    list(tight.evaluate(tried))
+    assert len(tight._cuts) == 1
+
+
+def test_folds_hold_every_patient_out_once_a_repeat(small_store):
+    store = open_store(small_store, "train")
+    patients = np.array([store.patients.index(r.patient) for r in store.records])
+    patient = patients[store.beats["record"][store.beats["y"] >= 0]]
+    folds = hold_out(store, FoldConfig(n_folds=3, repeats=2))
+    assert len(folds) == 6
+    for fold in folds:
+        assert not set(patient[fold.train]) & set(patient[fold.held_out])
+        assert {store.patients[i] for i in patient[fold.held_out]} == set(fold.patients)
+    for repeat in (folds[:3], folds[3:]):
+        held_out = np.concatenate([fold.held_out for fold in repeat])
+        assert sorted(held_out) == list(range(len(patient)))
+
+
+def test_a_class_that_only_one_training_patient_has_is_refused(tmp_path, write_patient):
+    (tmp_path / "records").mkdir()
+    for index in range(6):
+        kinds = ("A", "V") if index in (0, 5) else ("V",)
+        write_patient(tmp_path / "records", f"p{index}", seed=index, symbols=kinds)
+    split = tmp_path / "split.toml"
+    split.write_text('train = ["p0", "p1", "p2", "p3"]\ntest = ["p4", "p5"]\n', encoding="utf-8")
+    prepare("wfdb", tmp_path / "store", records=tmp_path / "records", split=str(split))
+    with pytest.raises(DataError, match="S") as caught:
+        evaluator(tmp_path / "store")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("settings", [{"n_folds": 1}, {"repeats": 0}])
+def test_impossible_folds_are_refused(settings):
+    with pytest.raises(ConfigError, match=next(iter(settings))):
+        FoldConfig(**settings)

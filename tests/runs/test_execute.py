@@ -1,0 +1,229 @@
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from data_prep.errors import DataError
+from ecg_nas.errors import ConfigError, RunError
+from ecg_nas.runs.config import resolve
+from ecg_nas.runs.execute import execute
+from ecg_nas.store import RunStore
+
+SETTINGS = """
+method = "regularized-evolution"
+max_macs = 60000
+[training]
+epochs = 1
+batch = 32
+keep_every = 2
+[folds]
+n_folds = 2
+[final]
+epochs = 2
+[algorithm]
+population = 2
+tournament = 1
+"""
+
+KILLED = """
+import sys
+from pathlib import Path
+from ecg_nas.runs.execute import execute
+from test_execute import settings
+execute(settings(Path(sys.argv[1]), Path(sys.argv[2])), Path(sys.argv[3]), workers=1)
+"""
+
+
+def settings(folder, store, **flags):
+    file = folder / "settings.toml"
+    if not file.exists():
+        file.write_text(SETTINGS, encoding="utf-8")
+    return resolve(file=file, flags={"data": str(store), "budget": 3, "device": "cpu", **flags})
+
+
+@pytest.fixture(scope="module")
+def store(_small_store, tmp_path_factory):
+    """A prepared store whose test patients are out of reach."""
+    copy = shutil.copytree(_small_store, tmp_path_factory.mktemp("train only") / "store")
+    shutil.rmtree(copy / "test")
+    return copy
+
+
+@pytest.fixture(scope="module")
+def whole(store, tmp_path_factory):
+    """The folder of an uninterrupted run, its summary and its events."""
+    out, events = tmp_path_factory.mktemp("whole") / "run", []
+    summary = execute(settings(out.parent, store), out, workers=2, on_event=events.append)
+    return out, summary, events
+
+
+@pytest.fixture
+def run(whole, tmp_path):
+    """A copy of that folder."""
+    return shutil.copytree(whole[0], tmp_path / "run")
+
+
+def content(out):
+    """What a run found, without the times."""
+    with RunStore(out / "run.sqlite", read_only=True) as opened:
+        evaluations = [
+            (e.slot, e.key, e.seed, e.origin, e.score, e.metrics) for e in opened.evaluations()
+        ]
+    weights = (out / "final.safetensors").read_bytes()
+    return evaluations, weights, (out / "bundle" / "model.onnx").read_bytes()
+
+
+def test_the_main_job_leaves_all_that_it_promises(whole):
+    out, summary, _ = whole
+    assert {p.name for p in out.iterdir()} >= {
+        "config.json",
+        "run.sqlite",
+        "log.txt",
+        "final.safetensors",
+        "final.json",
+        "bundle",
+        "report.html",
+        "summary.json",
+    }
+    assert not [p.name for p in out.iterdir() if p.name.startswith(".")]
+    assert json.loads((out / "summary.json").read_text(encoding="utf-8")) == summary
+    assert summary["evaluations"] == 3
+    assert set(summary["best"]) == {"key", "score", "params", "macs"}
+    assert set(summary["seconds"]) == {"search", "predictor", "training", "final"}
+    assert all(value >= 0 for value in summary["seconds"].values())
+    assert Path(summary["bundle"]).is_dir()
+    assert summary["best"]["macs"] <= 60_000
+
+
+def test_the_best_score_wins(whole):
+    out, summary, _ = whole
+    with RunStore(out / "run.sqlite", read_only=True) as opened:
+        best = max(opened.evaluations(), key=lambda e: e.score)
+    assert (summary["best"]["key"], summary["best"]["score"]) == (best.key, best.score)
+
+
+def test_the_bundle_knows_its_data_and_its_fold_score(whole):
+    out, summary, _ = whole
+    manifest = json.loads((out / "bundle" / "manifest.json").read_text(encoding="utf-8"))
+    config = json.loads((out / "config.json").read_text(encoding="utf-8"))
+    assert manifest["training"]["fold_score"] == summary["best"]["score"]
+    assert manifest["training"]["fingerprint"] == config["data"]["fingerprint"]
+    assert manifest["architecture"]["key"] == summary["best"]["key"]
+    assert str(out.parent) not in json.dumps(manifest)
+
+
+def test_events_tell_where_it_is(whole):
+    names = [event["event"] for event in whole[2]]
+    assert names.count("evaluated") == 3
+    assert names.count("final") == 2
+    order = [names.index(name) for name in ("search", "asked", "evaluated", "told", "final")]
+    assert order == sorted(order)
+
+
+def test_stopped_at_any_stage_it_ends_as_if_it_had_not(whole, store, tmp_path):
+    config, out = settings(tmp_path, store), tmp_path / "run"
+
+    def stop_at(name, text=None):
+        def stop(event):
+            if event["event"] == name and event.get("text", text) == text:
+                raise KeyboardInterrupt
+
+        return stop
+
+    for moment in (
+        stop_at("asked"),
+        stop_at("evaluated"),
+        stop_at("told"),
+        stop_at("final"),
+        stop_at("stage", "exporting and verifying the classifier"),
+        stop_at("stage", "writing the report"),
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            execute(config, out, workers=1, on_event=moment)
+        assert not (out / "summary.json").exists()
+    execute(config, out, workers=1)
+    assert content(out) == content(whole[0])
+
+
+def test_killed_it_goes_on_and_ends_as_if_it_had_not(whole, store, tmp_path):
+    out = tmp_path / "run"
+    config = settings(tmp_path, store)
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, tmp_path, store, out], cwd=Path(__file__).parent
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and stored(out) == 0:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert 0 < stored(out) < 3
+    execute(config, out, workers=1)
+    assert content(out) == content(whole[0])
+
+
+def stored(out):
+    try:
+        with RunStore(out / "run.sqlite", read_only=True) as opened:
+            return len(opened.evaluations())
+    except RunError:
+        return 0
+
+
+def test_a_complete_run_is_not_done_again(run, store, whole):
+    events = []
+    summary = execute(settings(run.parent, store), run, workers=1, on_event=events.append)
+    assert "evaluated" not in [event["event"] for event in events]
+    assert "final" not in [event["event"] for event in events]
+    assert summary["best"] == whole[1]["best"]
+    assert content(run) == content(whole[0])
+
+
+def test_a_larger_budget_goes_on(run, store, whole):
+    summary = execute(settings(run.parent, store, budget=4), run, workers=1)
+    assert summary["evaluations"] == 4
+    assert content(run)[0][:3] == content(whole[0])[0]
+
+
+def test_other_settings_are_refused_and_named(run, store):
+    config = settings(run.parent, store, seed=7, max_params=30_000)
+    with pytest.raises(RunError, match=r"max_params \(None, now 30000\), seed \(0, now 7\)"):
+        execute(config, run)
+
+
+def test_other_data_are_refused(run, tmp_path, write_patient):
+    from data_prep.prepare import prepare
+
+    (tmp_path / "records").mkdir()
+    for index in range(6):
+        write_patient(tmp_path / "records", f"q{index}", seed=20 + index, symbols=("A", "V"))
+    prepare("wfdb", tmp_path / "other", records=tmp_path / "records")
+    with pytest.raises(RunError, match="data"):
+        execute(settings(tmp_path, tmp_path / "other"), run)
+
+
+def test_damage_is_one_clear_line(run, store):
+    config = settings(run.parent, store)
+    for name, exception in (
+        ("final.safetensors", RunError),
+        ("run.sqlite", RunError),
+        ("config.json", RunError),
+    ):
+        (run / name).write_bytes(b"no longer what it was " * 300)
+        with pytest.raises(exception, match=name) as caught:
+            execute(config, run, workers=1)
+        assert "\n" not in str(caught.value)
+
+
+def test_what_cannot_be_done_is_refused_before_anything_is_made(tmp_path, store):
+    with pytest.raises(ConfigError, match="workers"):
+        execute(settings(tmp_path, store), tmp_path / "run", workers=0)
+    with pytest.raises(DataError, match="source"):
+        execute(settings(tmp_path, tmp_path / "nowhere"), tmp_path / "run")
+    with pytest.raises(ConfigError, match="max-params"):
+        execute(settings(tmp_path, store, max_params=1), tmp_path / "run", workers=1)
+    assert not (tmp_path / "run" / "bundle").exists()
