@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -124,11 +125,28 @@ def test_every_dependency_says_where_it_is_used_and_is_pinned():
         [line] = [line for line in lines if f'"{requirement}"' in line]
         comment = line.partition("#")[2]
         assert comment.strip(), f"{requirement} does not say where it is used"
-        for named in re.findall(r"[\w/]+/[\w./]+", comment):
+        for named in re.findall(r"[.\w]+(?:/[.\w]*\w)+", comment):
             assert (ROOT / named).exists(), f"{requirement} names {named}, which is not there"
             if named.startswith(PACKAGES):
                 assert mentions(ROOT / named, requirement), f"{named} does not use {requirement}"
         assert re.split(r"[<>=!\[]", requirement)[0].lower() in pinned
+
+
+def test_every_package_that_is_imported_is_declared():
+    own = {*PACKAGES, *sys.stdlib_module_names}
+    imported = set()
+    for path in python_files(*PACKAGES):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add((node.module or "").partition(".")[0])
+    extras = PROJECT["optional-dependencies"]
+    declared = {
+        re.split(r"[<>=!\[]", requirement)[0].replace("-", "_")
+        for requirement in PROJECT["dependencies"] + extras["search"]
+    }
+    assert imported - own <= declared
 
 
 def test_constraints_fix_one_version_each():

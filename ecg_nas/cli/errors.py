@@ -8,7 +8,6 @@ import click
 
 # Packages that a base install leaves out, and the extra that brings them.
 _EXTRA = {
-    "networkx": "search",
     "onnx": "search",
     "onnxscript": "search",
     "pyarrow": "search",

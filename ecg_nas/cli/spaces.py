@@ -16,13 +16,15 @@ def command(json_to: str | None) -> None:
     Example:
       ecg-nas spaces
     """
+    from importlib import import_module
+
     import search_spaces
 
     spaces = []
     for name in search_spaces.available():
         space = search_spaces.load(name)
-        summary = (type(space).__doc__ or "").strip().partition("\n")[0]
+        summary = (import_module(type(space).__module__).__doc__ or "").partition("\n")[0]
         spaces.append({"name": name, "trains": space.trains, "summary": summary})
-        use = "search, benchmark" if space.trains else "benchmark"
+        use = "search" if space.trains else "benchmark"
         say(f"{name}  ({use})  {summary}", json_to)
     write_json(json_to, {"spaces": spaces})
