@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
+from ecg_nas import seeds
 from ecg_nas.errors import ConfigError
 from search_spaces import Architecture, SearchSpace
 
@@ -145,24 +147,43 @@ def draw_new(
     return None
 
 
-def sample_new(
+def draw_at_random(
     space: SearchSpace,
-    rng: np.random.Generator,
+    archive: Archive,
+    count: int,
     *,
-    taken: Callable[[str], bool],
+    seed: int,
+    origin: Literal["initial", "exploration"],
     allowed: Allowed | None,
-) -> Architecture:
-    """Return a random architecture that is allowed and, unless the space is exhausted, not taken.
+) -> list[Proposal]:
+    """Return ``count`` random architectures that are allowed and new.
+
+    What is drawn for a slot depends on seed and slot, not on who draws: methods compared with the
+    same seed start from the same architectures. Only in an exhausted space is one proposed again.
+
+    Args:
+        space: Where to draw.
+        archive: What was told so far; its length is the first slot.
+        count: Number of proposals.
+        seed: The run's seed.
+        origin: Said of the proposals.
+        allowed: The constraint on proposals.
 
     Raises:
         ConfigError: If no architecture of the space seems to be allowed.
     """
-    arch = draw_new(lambda: space.sample(rng), taken=taken, allowed=allowed)
-    if arch is None:  # exhausted: a repeat is all that is left
-        arch = draw_new(lambda: space.sample(rng), taken=lambda _: False, allowed=allowed)
-    if arch is None:
-        raise ConfigError(
-            f"some architectures of {space.name} must keep the limits; none of {_TRIES} random "
-            "ones did: raise --max-params or --max-macs"
-        )
-    return arch
+    drawn: dict[str, Architecture] = {}
+    archs = []
+    for slot in range(len(archive), len(archive) + count):
+        draw = partial(space.sample, seeds.generator(seed, "initial", slot))
+        arch = draw_new(draw, taken=lambda key: key in archive or key in drawn, allowed=allowed)
+        if arch is None:  # exhausted: a repeat is all that is left
+            arch = draw_new(draw, taken=lambda _: False, allowed=allowed)
+        if arch is None:
+            raise ConfigError(
+                f"some architectures of {space.name} must keep the limits; none of {_TRIES} "
+                "random ones did: raise --max-params or --max-macs"
+            )
+        drawn[arch.key] = arch
+        archs.append(arch)
+    return [Proposal(architecture=arch, origin=origin) for arch in archs]

@@ -16,13 +16,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Allowed, Archive, Proposal, SearchAlgorithm, Told, sample_new
+from ecg_nas.algorithm import Allowed, Archive, Proposal, SearchAlgorithm, Told, draw_at_random
 from ecg_nas.errors import ConfigError
 from ecg_nas.predictor.dcl import DclConfig, DclPredictor
 from search_spaces import Architecture, SearchSpace
@@ -84,7 +84,7 @@ class DclEnas(SearchAlgorithm):
         self._allowed = allowed
         self._archive = Archive()
         self._predictor: DclPredictor | None = None  # rebuilt from the seed, so not in the state
-        self._expected: dict[str, float] = {}  # predictions of the last ask, by key
+        self._fitted_to = 0  # labels that the predictor has learnt from
         self._concordant = 0  # pairs of one infill in the predicted order, less those against it
         self._compared = 0
         self._predictor_seconds = 0.0
@@ -92,35 +92,24 @@ class DclEnas(SearchAlgorithm):
     @override
     def ask(self) -> list[Proposal]:
         done, config = len(self._archive), self._config
-        left = config.fes_max - done
-        if left <= 0:
-            return []
+        left = max(config.fes_max - done, 0)
         if done < config.n_init:
             return self._random(min(config.n_init - done, left), "initial")
-        if len(set(self._archive.scores())) < 2:  # nothing to learn from: all failed, say
-            return self._random(min(config.n_infill, left), "exploration")
+        count = min(config.n_infill, left)
+        if count == 0 or not self._learnable():
+            return self._random(count, "exploration")
         rng = seeds.generator(self._seed, "infill", done)
         started = time.perf_counter()
-        predictor = self._fine_tune()
-        candidates = self._evolve(predictor, rng)
-        proposals = self._pick(predictor, candidates, min(config.n_infill, left), rng)
+        predictor = self._fine_tuned()
+        proposals = self._pick(self._evolve(predictor, rng), count, rng)
         self._predictor_seconds += time.perf_counter() - started
         return proposals
 
     @override
     def tell(self, outcomes: Sequence[Told]) -> None:
+        if len(self._archive) >= self._config.n_init and self._learnable():
+            self._compare(outcomes)
         self._archive.add(outcomes)
-        measured = [
-            (self._expected[told.architecture.key], told.score)
-            for told in outcomes
-            if told.architecture.key in self._expected and told.score is not None
-        ]
-        for i, (predicted, score) in enumerate(measured):
-            for other_predicted, other_score in measured[:i]:
-                order = np.sign(predicted - other_predicted) * np.sign(score - other_score)
-                self._concordant += int(order)
-                self._compared += 1
-        self._expected = {}
 
     @override
     def state(self) -> dict[str, Any]:
@@ -135,7 +124,7 @@ class DclEnas(SearchAlgorithm):
         self._archive = Archive.from_json(state["archive"], self._space)
         self._concordant = state["concordant"]
         self._compared = state["compared"]
-        self._expected = {}
+        self._fitted_to = 0
 
     @override
     def diagnostics(self) -> dict[str, float | None]:
@@ -151,32 +140,40 @@ class DclEnas(SearchAlgorithm):
             "predictor_seconds": self._predictor_seconds,
         }
 
-    def _random(self, count: int, origin: str) -> list[Proposal]:
-        rng = seeds.generator(self._seed, origin, len(self._archive))
-        drawn: dict[str, Architecture] = {}
-        archs = []
-        for _ in range(count):
-            arch = sample_new(
-                self._space,
-                rng,
-                taken=lambda key: key in self._archive or key in drawn,
-                allowed=self._allowed,
-            )
-            drawn[arch.key] = arch
-            archs.append(arch)
-        return [
-            Proposal(architecture=arch, origin="initial" if origin == "initial" else "exploration")
-            for arch in archs
-        ]
+    def _learnable(self) -> bool:
+        return len(set(self._archive.scores())) > 1  # or there is nothing to rank: all failed, say
 
-    def _fine_tune(self) -> DclPredictor:
+    def _random(self, count: int, origin: Literal["initial", "exploration"]) -> list[Proposal]:
+        return draw_at_random(
+            self._space,
+            self._archive,
+            count,
+            seed=self._seed,
+            origin=origin,
+            allowed=self._allowed,
+        )
+
+    def _compare(self, outcomes: Sequence[Told]) -> None:
+        """Count the pairs of an infill that came out as predicted before it was trained."""
+        measured = [told for told in outcomes if told.score is not None]
+        # After a crash the predictor may not be there: then it is fitted again, as it was.
+        predicted = self._fine_tuned().predict([told.architecture for told in measured])
+        scores = np.array([told.score for told in measured])
+        above = np.triu_indices(len(measured), k=1)
+        signs = [np.sign(v[:, None] - v[None])[above] for v in (predicted, scores)]
+        self._concordant += int((signs[0] * signs[1]).sum())
+        self._compared += len(above[0])
+
+    def _fine_tuned(self) -> DclPredictor:
         """Return the predictor, fitted to all labels; pre-trained at the first call."""
         if self._predictor is None:
             rng = seeds.generator(self._seed, "unlabelled")
             unlabelled = [self._space.sample(rng) for _ in range(self._config.n_unlabelled)]
             self._predictor = DclPredictor(self._space, self._config.predictor, seed=self._seed)
             self._predictor.pretrain(unlabelled)
-        self._predictor.fit(self._archive.architectures, self._archive.scores())
+        if self._fitted_to != len(self._archive):
+            self._predictor.fit(self._archive.architectures, self._archive.scores())
+            self._fitted_to = len(self._archive)
         return self._predictor
 
     def _evolve(
@@ -228,27 +225,24 @@ class DclEnas(SearchAlgorithm):
 
     def _pick(
         self,
-        predictor: DclPredictor,
         candidates: dict[str, tuple[Architecture, NDArray[np.float64]]],
         count: int,
         rng: np.random.Generator,
     ) -> list[Proposal]:
-        """Return the infill: best of the ensemble's mean, and bests of single members."""
-        archs = [arch for arch, _ in candidates.values()]
-        open_rows = list(range(len(archs)))
-        members = np.array([scores for _, scores in candidates.values()]).reshape(len(archs), -1)
+        """Return the infill: the best of the ensemble's mean, then bests of single members."""
+        left = dict(candidates)
         n_explore = round(count * self._config.explore)
         picked: list[Proposal] = []
-        self._expected = {}
-        while open_rows and len(picked) < count:
-            by_mean = len(picked) < count - n_explore
-            column = members if by_mean else members[:, [rng.integers(members.shape[1])]]
-            row = max(open_rows, key=lambda i: float(column[i].mean()))
-            open_rows.remove(row)
-            self._expected[archs[row].key] = float(members[row].mean())
-            picked.append(Proposal(architecture=archs[row], origin="predictor"))
+        while left and len(picked) < count:
+            if len(picked) < count - n_explore:
+                key = max(left, key=lambda k: float(left[k][1].mean()))
+            else:
+                member = rng.integers(len(next(iter(left.values()))[1]))
+                key = max(left, key=lambda k: float(left[k][1][member]))
+            picked.append(Proposal(architecture=left.pop(key)[0], origin="predictor"))
         if len(picked) < count:  # evolution met too few: the space is small or the limits tight
+            known = {proposal.architecture.key for proposal in picked}
             fillers = self._random(count, "exploration")
-            new = [p for p in fillers if p.architecture.key not in self._expected]
-            picked += (new or fillers)[: count - len(picked)]
+            fillers.sort(key=lambda p: p.architecture.key in known)  # repeats last
+            picked += fillers[: count - len(picked)]
         return picked

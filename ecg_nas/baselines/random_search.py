@@ -8,8 +8,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from ecg_nas import seeds
-from ecg_nas.algorithm import Allowed, Archive, Proposal, SearchAlgorithm, Told, sample_new
+from ecg_nas.algorithm import Allowed, Archive, Proposal, SearchAlgorithm, Told, draw_at_random
 from search_spaces import SearchSpace
 
 
@@ -45,19 +44,15 @@ class RandomSearch(SearchAlgorithm):
 
     @override
     def ask(self) -> list[Proposal]:
-        done = len(self._archive)
-        batch: dict[str, Proposal] = {}
-        proposals = []
-        for slot in range(done, min(done + self._config.n_batch, self._config.fes_max)):
-            arch = sample_new(
-                self._space,
-                seeds.generator(self._seed, "random search", slot),
-                taken=lambda key: key in self._archive or key in batch,
-                allowed=self._allowed,
-            )
-            batch[arch.key] = Proposal(architecture=arch, origin="initial")
-            proposals.append(batch[arch.key])
-        return proposals
+        left = max(self._config.fes_max - len(self._archive), 0)
+        return draw_at_random(
+            self._space,
+            self._archive,
+            min(self._config.n_batch, left),
+            seed=self._seed,
+            origin="initial",
+            allowed=self._allowed,
+        )
 
     @override
     def tell(self, outcomes: Sequence[Told]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from typing_extensions import override
@@ -16,8 +17,8 @@ from ecg_nas.algorithm import (
     Proposal,
     SearchAlgorithm,
     Told,
+    draw_at_random,
     draw_new,
-    sample_new,
 )
 from ecg_nas.errors import ConfigError
 from search_spaces import Architecture, SearchSpace
@@ -74,38 +75,41 @@ class RegularizedEvolution(SearchAlgorithm):
 
     @override
     def ask(self) -> list[Proposal]:
-        done = len(self._archive)
-        initial = self._config.population
-        size = initial - done if done < initial else self._config.n_batch
+        done, config = len(self._archive), self._config
+        left = max(config.fes_max - done, 0)
+        if done < config.population:
+            return self._random(min(config.population - done, left), "initial")
         batch: dict[str, Proposal] = {}
-        proposals = []
-        for slot in range(done, min(done + size, self._config.fes_max)):
+        for slot in range(done, done + min(config.n_batch, left)):
             rng = seeds.generator(self._seed, "regularised evolution", slot)
-            proposal = self._propose(rng, set(batch))
-            batch[proposal.architecture.key] = proposal
-            proposals.append(proposal)
-        return proposals
-
-    def _propose(self, rng: np.random.Generator, batch: set[str]) -> Proposal:
-        def taken(key: str) -> bool:
-            return key in self._archive or key in batch
-
-        if len(self._archive) >= self._config.population:
             parent = self._parent(rng)
             child = draw_new(
-                lambda: self._space.mutate(parent, rng), taken=taken, allowed=self._allowed
+                partial(self._space.mutate, parent, rng),
+                taken=lambda key: key in self._archive or key in batch,
+                allowed=self._allowed,
             )
-            if child is not None:
-                return Proposal(architecture=child, origin="evolution")
-        arch = sample_new(self._space, rng, taken=taken, allowed=self._allowed)
-        return Proposal(architecture=arch, origin="initial")
+            if child is None:  # all neighbours of the parent are known
+                return [*batch.values(), *self._random(1, "exploration")]
+            batch[child.key] = Proposal(architecture=child, origin="evolution")
+        return list(batch.values())
+
+    def _random(self, count: int, origin: Literal["initial", "exploration"]) -> list[Proposal]:
+        return draw_at_random(
+            self._space,
+            self._archive,
+            count,
+            seed=self._seed,
+            origin=origin,
+            allowed=self._allowed,
+        )
 
     def _parent(self, rng: np.random.Generator) -> Architecture:
         n_alive = self._config.population
         scores = self._archive.scores()[-n_alive:]
         alive = self._archive.architectures[-n_alive:]
         drawn = rng.choice(n_alive, size=self._config.tournament, replace=False)
-        return alive[max(drawn.tolist(), key=lambda i: scores[i])]
+        best: int = max(drawn.tolist(), key=lambda i: scores[i])
+        return alive[best]
 
     @override
     def tell(self, outcomes: Sequence[Told]) -> None:

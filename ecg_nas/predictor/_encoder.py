@@ -27,7 +27,7 @@ class EncoderConfig:
         projection: Length of the vectors that contrastive pre-training compares.
     """
 
-    members: int = 8
+    members: int = 5
     width: int = 32
     layers: int = 3
     head_width: int = 64

@@ -56,10 +56,10 @@ class DclConfig:
     pretraining: bool = True
     objective: Literal["ranking", "regression"] = "ranking"
     pretrain_steps: int = 100
-    pretrain_batch: int = 256
+    pretrain_batch: int = 128
     pretrain_rate: float = 2e-3
     temperature: float = 0.07
-    epochs: int = 100
+    epochs: int = 60
     rate: float = 5e-3
     encoder_rate: float = 1.0
     weight_decay: float = 1e-2
@@ -156,7 +156,7 @@ class DclPredictor(Predictor):
         config = self._config
         batch = self._batch(encoded)
         parameters = [*network.encoder.parameters(), *network.projector.parameters()]
-        optimizer = torch.optim.AdamW(parameters, lr=config.pretrain_rate)
+        optimizer = torch.optim.AdamW(parameters, lr=config.pretrain_rate, fused=True)
         for _ in range(config.pretrain_steps):
             rows = torch.randperm(len(batch))[: config.pretrain_batch]
             hard = encoded.hard[rows.numpy()]
@@ -180,6 +180,7 @@ class DclPredictor(Predictor):
                 {"params": [*network.head.parameters()], "lr": config.rate},
             ],
             weight_decay=config.weight_decay,
+            fused=True,
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
