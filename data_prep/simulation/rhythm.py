@@ -191,7 +191,7 @@ class _Walk:
             self.next_sinus_s = self.last_s + rr * rng.uniform(1.0, 1.5)
         elif not interpolated:  # the sinus beat that was due meets refractory ventricles
             self.next_sinus_s += rr
-            while self.next_sinus_s < self.last_s + 0.3 * rr:
+            while self.next_sinus_s < self.last_s + 0.55 * rr:
                 self.next_sinus_s += rr
 
     def _add(

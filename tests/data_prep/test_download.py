@@ -1,0 +1,297 @@
+"""Downloads against a local server that serves PhysioNet's layout, with faults."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from data_prep.download import download
+from data_prep.errors import DataError
+
+FILES = {
+    "100.hea": b"100 2 360 1000\n",
+    "100.dat": bytes(range(256)) * 1200,
+    "100.atr": b"\x01\x02" * 500,
+}
+QUICK = {"timeout_s": 2.0, "pause_s": 0.01, "attempts": 3}
+
+
+class Server(ThreadingHTTPServer):
+    """Serves ``files``; ``faults[name]`` is a list of faults, one for each request to come."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files = dict(FILES)
+        self.faults: dict[str, list[str]] = {}
+        self.asked: Counter[str] = Counter()
+        self.ranges: list[str] = []
+        self.knows_ranges = True
+        self.release = threading.Event()
+        self.listed = {name: hashlib.sha256(body).hexdigest() for name, body in FILES.items()}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/files/mitdb/1.0.0/"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def log_message(self, *args: object) -> None:
+        """Keep the tests' output clean."""
+
+    def do_GET(self) -> None:
+        name = self.path.removeprefix("/files/mitdb/1.0.0/")
+        self.server.asked[name] += 1
+        files = self.server.files | {
+            "SHA256SUMS.txt": "".join(
+                f"{digest} {listed}\n" for listed, digest in self.server.listed.items()
+            ).encode()
+        }
+        waiting = self.server.faults.get(name, [])
+        fault = waiting.pop(0) if waiting else ""
+        if name not in files:
+            self.send_error(404)
+        elif fault == "503":
+            self.send_response(503)
+            self.send_header("Retry-After", "0")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif fault == "silent":
+            self.server.release.wait(10)
+        else:
+            self.send_body(files[name], fault)
+
+    def send_body(self, body: bytes, fault: str) -> None:
+        start = 0
+        asked = self.headers.get("Range")
+        if asked and self.server.knows_ranges:
+            self.server.ranges.append(asked)
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(body):
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(body)}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            self.send_response(206)
+            first = start + 1 if fault == "other part" else start
+            self.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")
+        else:
+            self.send_response(200)
+        rest = body[start:]
+        self.send_header("Content-Length", str(len(rest)))
+        self.end_headers()
+        if fault == "wrong":
+            rest = bytes(len(rest))
+        if fault in ("truncated", "stalls"):
+            rest = rest[: len(rest) // 2]
+        self.wfile.write(rest)
+        if fault == "stalls":
+            self.wfile.flush()
+            self.server.release.wait(10)
+
+
+@pytest.fixture
+def server():
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.release.set()
+        server.shutdown()
+        thread.join()
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def assert_complete(folder) -> None:
+    held = contents(folder)
+    assert set(held) == {*FILES, "SHA256SUMS.txt"}
+    assert FILES.items() <= held.items()
+
+
+def test_files_arrive_whole_and_progress_is_told(server, tmp_path):
+    events = []
+    download(tmp_path / "a" / "b", list(FILES), url=server.url, on_event=events.append, **QUICK)
+    assert_complete(tmp_path / "a" / "b")
+    assert {event["event"] for event in events} == {"download"}
+    assert events[-1]["done"] == events[-1]["total"] == 3
+    assert events[-1]["bytes"] >= sum(map(len, FILES.values()))
+    assert [event["bytes"] for event in events] == sorted(event["bytes"] for event in events)
+
+
+def test_what_is_here_is_not_fetched_again(server, tmp_path):
+    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    (tmp_path / "100.atr").write_bytes(b"damaged")
+    server.asked.clear()
+    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    assert server.asked == {"SHA256SUMS.txt": 1, "100.atr": 1}
+    assert_complete(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        ["503", "503"],
+        ["truncated"],
+        ["wrong"],
+        ["truncated", "503", "wrong"],
+        ["silent"],
+        ["stalls"],
+    ],
+    ids="+".join,
+)
+def test_a_passing_fault_is_survived(server, tmp_path, faults):
+    server.faults["100.dat"] = list(faults)
+    settings = QUICK | {"timeout_s": 0.3, "attempts": 4}
+    download(tmp_path, list(FILES), url=server.url, **settings)
+    assert_complete(tmp_path)
+    assert server.asked["100.dat"] == len(faults) + 1
+
+
+def test_a_passing_fault_of_the_list_is_survived(server, tmp_path):
+    server.faults["SHA256SUMS.txt"] = ["503", "truncated"]
+    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    assert_complete(tmp_path)
+
+
+def test_a_broken_download_goes_on_where_it_stopped(server, tmp_path):
+    server.faults["100.dat"] = ["truncated"]
+    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    assert server.ranges == [f"bytes={len(FILES['100.dat']) // 2}-"]
+    assert_complete(tmp_path)
+
+
+def test_a_later_call_goes_on_where_an_earlier_one_stopped(server, tmp_path):
+    (tmp_path / "100.dat.part").write_bytes(FILES["100.dat"][:1000])
+    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    assert server.ranges == ["bytes=1000-"]
+    assert_complete(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "part", [FILES["100.dat"], FILES["100.dat"] + b"more", b"others"], ids=["all", "more", "others"]
+)
+def test_any_part_left_behind_ends_well(server, tmp_path, part):
+    (tmp_path / "100.dat.part").write_bytes(part)
+    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    assert_complete(tmp_path)
+
+
+def test_a_server_without_ranges_is_asked_from_the_start(server, tmp_path):
+    server.knows_ranges = False
+    server.faults["100.dat"] = ["truncated"]
+    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    assert_complete(tmp_path)
+
+
+def test_a_server_that_sends_another_part_does_not_harm(server, tmp_path):
+    (tmp_path / "100.dat.part").write_bytes(FILES["100.dat"][:1000])
+    server.faults["100.dat"] = ["other part"]
+    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    assert_complete(tmp_path)
+
+
+def test_a_line_that_breaks_often_ends_well_as_long_as_bytes_arrive(server, tmp_path):
+    server.faults["100.dat"] = ["truncated"] * 8
+    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    assert_complete(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("503", "answers 503"),
+        ("wrong", "not those of SHA256SUMS"),
+        ("silent", "timed out"),
+    ],
+)
+def test_a_lasting_fault_is_one_clear_line_and_leaves_no_half_file(server, tmp_path, fault, reason):
+    server.faults["100.dat"] = [fault] * 20
+    with pytest.raises(
+        DataError, match=rf"100\.dat must be downloadable.*{reason}.*--records"
+    ) as e:
+        download(tmp_path, list(FILES), url=server.url, **(QUICK | {"timeout_s": 0.2}))
+    assert "\n" not in str(e.value)
+    assert server.asked["100.dat"] == 3
+    assert not (tmp_path / "100.dat").exists()
+    assert not (tmp_path / "SHA256SUMS.txt").exists()  # it would say that all is there
+
+
+def test_one_lasting_fault_ends_the_other_downloads(server, tmp_path):
+    names = [f"{i}.dat" for i in range(40)]
+    server.files = dict.fromkeys(names, b"x" * 1000)
+    server.listed = dict.fromkeys(names, hashlib.sha256(b"x" * 1000).hexdigest())
+    del server.files["1.dat"]
+    with pytest.raises(DataError, match=r"1\.dat must exist; the server answers 404"):
+        download(tmp_path, names, url=server.url, connections=1, **QUICK)
+    assert server.asked.total() < 20
+    whole = {name: body for name, body in contents(tmp_path).items() if name in names}
+    assert set(whole.values()) <= {b"x" * 1000}
+    assert len(whole) < 20
+
+
+def test_an_interrupted_download_leaves_parts_that_the_next_one_uses(server, tmp_path):
+    def interrupt(event):
+        if event["name"] == "100.dat" and event["bytes"] > 100_000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        download(tmp_path, ["100.dat"], url=server.url, on_event=interrupt, **QUICK)
+    assert not (tmp_path / "100.dat").exists()
+    assert (tmp_path / "100.dat.part").stat().st_size > 0
+    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    assert len(server.ranges) == 1
+    assert_complete(tmp_path)
+
+
+def test_no_server_is_one_clear_line(tmp_path):
+    with socket.socket() as taken:  # bound, not listening: connections are refused
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+        with pytest.raises(DataError, match=r"cannot be reached.*refused.*--records"):
+            download(tmp_path, list(FILES), url=url, **QUICK)
+
+
+def test_a_login_page_in_place_of_the_list_is_named(server, tmp_path):
+    server.listed = {"<html>": "<body>"}
+    with pytest.raises(DataError, match="must be a list of SHA-256 checksums"):
+        download(tmp_path, list(FILES), url=server.url, **QUICK)
+    assert contents(tmp_path) == {}
+
+
+def test_bad_arguments_are_refused_before_anything_is_asked(server, tmp_path):
+    with pytest.raises(DataError, match=r"plain file names; got \.\./up"):
+        download(tmp_path, ["../up"], url=server.url)
+    with pytest.raises(DataError, match="begin with https"):
+        download(tmp_path, ["100.dat"], url="file:///etc/")
+    with pytest.raises(DataError, match=r"has no 101\.dat"):
+        download(tmp_path, ["101.dat"], url=server.url, **QUICK)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="can be written"):
+        download(tmp_path / "file", ["100.dat"], url=server.url, **QUICK)
+    assert server.asked == {"SHA256SUMS.txt": 1}
+
+
+def test_a_second_process_is_refused_while_the_first_downloads(server, tmp_path):
+    refused = []
+
+    def again(event):
+        if not refused:
+            with pytest.raises(DataError, match="another one does: wait") as error:
+                download(tmp_path, list(FILES), url=server.url, **QUICK)
+            refused.append(error)
+
+    download(tmp_path, list(FILES), url=server.url, on_event=again, **QUICK)
+    assert len(refused) == 1
+    assert_complete(tmp_path)
