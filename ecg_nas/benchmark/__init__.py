@@ -1,0 +1,1 @@
+"""Compare search methods on tables of trained networks: many seeds, equal budgets."""

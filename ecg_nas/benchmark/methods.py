@@ -1,0 +1,46 @@
+"""The methods that a benchmark can compare, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ecg_nas.algorithm import SearchAlgorithm
+from ecg_nas.baselines import (
+    RandomSearch,
+    RandomSearchConfig,
+    RegularizedEvolution,
+    RegularizedEvolutionConfig,
+)
+from ecg_nas.dcl_enas import DclEnas, DclEnasConfig
+from ecg_nas.predictor.dcl import DclConfig
+from search_spaces import SearchSpace
+
+Factory = Callable[[SearchSpace, int, int], SearchAlgorithm]
+"""Makes a method from the space, the budget and the seed."""
+
+
+def _dcl_enas(predictor: DclConfig) -> Factory:
+    def make(space: SearchSpace, budget: int, seed: int) -> SearchAlgorithm:
+        return DclEnas(space, DclEnasConfig(fes_max=budget, predictor=predictor), seed=seed)
+
+    return make
+
+
+def _random(space: SearchSpace, budget: int, seed: int) -> SearchAlgorithm:
+    return RandomSearch(space, RandomSearchConfig(fes_max=budget), seed=seed)
+
+
+def _regularized_evolution(space: SearchSpace, budget: int, seed: int) -> SearchAlgorithm:
+    return RegularizedEvolution(space, RegularizedEvolutionConfig(fes_max=budget), seed=seed)
+
+
+METHODS: Mapping[str, Factory] = {
+    "dcl-enas": _dcl_enas(DclConfig()),
+    "random": _random,
+    "regularized-evolution": _regularized_evolution,
+    # Ablations: one stage left out.
+    "dcl-enas:no-pretraining": _dcl_enas(DclConfig(pretraining=False)),
+    "dcl-enas:regression": _dcl_enas(DclConfig(objective="regression")),
+}
+
+DEFAULT = ("dcl-enas", "regularized-evolution", "random")

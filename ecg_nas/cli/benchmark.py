@@ -1,0 +1,94 @@
+"""``ecg-nas benchmark``: search methods compared on a table of trained networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ecg_nas.cli.output import json_option, say, write_json
+
+if TYPE_CHECKING:
+    from ecg_nas.benchmark.harness import Trace
+
+
+@click.command()
+@click.argument("name")
+@click.option("--table", type=click.Path(path_type=Path), help="The benchmark's compact table.")
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    metavar="NAME",
+    help="A method to compare; may be given several times. "
+    "[dcl-enas, regularized-evolution and random]",
+)
+@click.option("--budget", default=100, show_default=True, help="Trainings (look-ups) a search.")
+@click.option("--seeds", "n_seeds", default=10, show_default=True, help="Searches a method.")
+@click.option(
+    "--workers", default=1, show_default=True, help="Processes; results do not depend on it."
+)
+@json_option
+def command(
+    name: str,
+    table: Path | None,
+    methods: tuple[str, ...],
+    budget: int,
+    n_seeds: int,
+    workers: int,
+    json_to: str | None,
+) -> None:
+    """Compare search methods on NAME: nb201-cifar10, nb201-cifar100 or nb201-imagenet16.
+
+    Regret is the best score of the table less the best one that a search has seen.
+
+    \b
+    Example:
+      ecg-nas benchmark nb201-cifar10 --table nb201.parquet --budget 50 --seeds 10 --workers 2
+    """
+    from ecg_nas.benchmark.harness import compare
+    from ecg_nas.benchmark.methods import DEFAULT
+    from ecg_nas.benchmark.summary import summarise
+
+    methods = methods or DEFAULT
+    n_runs = len(set(methods)) * max(n_seeds, 0)
+    done = 0
+
+    def on_trace(trace: Trace) -> None:
+        nonlocal done
+        done += 1
+        click.echo(
+            f"{done}/{n_runs}  {trace.method}  seed {trace.seed}  {trace.seconds:.1f} s", err=True
+        )
+
+    evaluator, traces = compare(
+        name,
+        table,
+        methods=methods,
+        budget=budget,
+        n_seeds=n_seeds,
+        workers=workers,
+        on_trace=on_trace,
+    )
+    result = summarise(
+        traces, name=name, budget=budget, metric=evaluator.metric, optimum=evaluator.optimum
+    )
+    say("\n".join(_lines(result)), json_to)
+    write_json(json_to, result)
+
+
+def _lines(result: Mapping[str, Any]) -> Iterator[str]:
+    methods = result["methods"]
+    points = list(next(iter(methods.values()))["regret"])
+    width = max(len("method"), *map(len, methods))
+    yield f"{result['metric']}; optimum {result['optimum']:.3f}; mean of {result['seeds']} seeds"
+    heads = "".join(f"{'regret@' + point:>12}" for point in points)
+    yield f"{'method':<{width}}{heads}{'hit rate':>10}{'test acc':>10}{'s/run':>8}"
+    for name, figures in methods.items():
+        regrets = "".join(f"{figures['regret'][point]['mean']:>12.3f}" for point in points)
+        yield (
+            f"{name:<{width}}{regrets}{figures['hit_rate']:>10.0%}"
+            f"{figures['test_accuracy']['mean']:>10.2f}{figures['seconds_per_run']:>8.1f}"
+        )
