@@ -1,0 +1,1 @@
+"""Search, training, export and evaluation of small networks for ECG beats."""
