@@ -28,6 +28,10 @@ T = TypeVar("T")
 
 # A lead smaller than this is noise or off: dividing by less would blow it up.
 AMPLITUDE_FLOOR_MV = 0.05
+# Medians of these lengths follow the baseline without following the waves (de Chazal 2004).
+BASELINE_S = (0.2, 0.6)
+# To either side, the low-pass looks this far.
+LOW_PASS_S = 0.064
 # The QRS complex lies within this of the R peak.
 _QRS_S = 0.1
 
@@ -42,7 +46,8 @@ class SignalSpec:
             (``"MLII"``, ``"V1/V5/V2/V4"``); ``#0`` means the first lead of the record.
         baseline: ``two-median`` (medians of 200 and 600 ms; de Chazal 2004,
             doi:10.1109/TBME.2004.827359) or ``none``.
-        band_hz: Pass band: high-pass corner and low-pass corner (0 = none).
+        band_hz: Pass band: high-pass corner (0 = none) and low-pass corner (0 = half of the
+            sampling rate).
         mapping: Name of the symbol-to-class mapping.
         classes: The classes, in the order of the labels.
     """

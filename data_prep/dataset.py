@@ -23,7 +23,7 @@ from data_prep.errors import DataError
 from data_prep.record import Annotations
 
 FORMAT = "ecg-nas signal store"
-VERSION = 1
+VERSION = 2
 MANIFEST = "manifest.json"
 
 Split = Literal["train", "test"]
@@ -42,6 +42,9 @@ class StoredRecord:
         n_samples: Length of the original.
         leads: Names of the leads that were taken.
         invalid_samples: Samples of the original without a value, over these leads.
+        bridged_s: Seconds of each lead where a short gap was bridged by a line.
+        zeroed_s: Seconds of each lead that are 0, for want of a value.
+        annotator: Extension of the annotation file that the beats are from.
         unmapped: Beats without a class, by symbol: in the rhythm, but not among the beats.
     """
 
@@ -53,6 +56,9 @@ class StoredRecord:
     n_samples: int
     leads: tuple[str, ...]
     invalid_samples: int
+    bridged_s: tuple[float, ...]
+    zeroed_s: tuple[float, ...]
+    annotator: str
     unmapped: Mapping[str, int]
 
 
@@ -325,10 +331,10 @@ def _map_signal(file: Path) -> NDArray[np.float32]:
 
 
 def _load_records(file: Path) -> tuple[StoredRecord, ...]:
+    def fields(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+
     try:
-        return tuple(
-            StoredRecord(**{**values, "leads": tuple(values["leads"])})
-            for values in _load_json(file)
-        )
-    except (TypeError, KeyError) as error:
+        return tuple(StoredRecord(**fields(values)) for values in _load_json(file))
+    except (TypeError, AttributeError) as error:
         raise DataError(f"{file} must list records: {error}") from error

@@ -5,10 +5,8 @@ Nothing is left out silently: a record or beat that is not taken is counted with
 
 from __future__ import annotations
 
-import csv
-import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +17,17 @@ from numpy.typing import NDArray
 from data_prep import sources
 from data_prep.beats import SignalSpec
 from data_prep.errors import DataError
+from data_prep.header import Header, read_header, refuse_short_files
 from data_prep.labels import BEAT_SYMBOLS, label, mapping, read_mapping, refuse_unmapped
 from data_prep.leads import choose_leads
-from data_prep.record import Header, beats_of, read_annotations, read_header
+from data_prep.patients import read_patients
+from data_prep.record import beats_of, read_annotations
 from data_prep.sources import Assignment, RecordRef, Source
 from data_prep.sources.base import Side
 from data_prep.split import SCORED, read_split, refuse_overlap
+
+# Slower than this there is no QRS complex to see; faster is no ECG recorder, but a typing error.
+_RATES_HZ = (50.0, 20_000.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,17 +38,31 @@ class PlannedRecord:
         ref: Where it lies and whose it is.
         side: Side of the split.
         header: What its header says.
+        columns: The leads to take, as columns of the header.
         symbols: Symbol of each of its beats.
         y: Class of each of its beats, -1 for none.
         unmapped: Beats without a class, by symbol.
+        notes: What was assumed to read it, one text each.
     """
 
     ref: RecordRef
     side: Side
     header: Header
+    columns: tuple[int, ...]
     symbols: NDArray[np.str_]
     y: NDArray[np.int64]
     unmapped: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def fs_hz(self) -> float:
+        """Sampling rate at which it will be read: that of the fastest lead taken."""
+        return self.header.fs_hz * self.header.oversampling(self.columns)
+
+    @property
+    def n_samples(self) -> int:
+        """Length at that rate."""
+        return self.header.n_samples * self.header.oversampling(self.columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +115,12 @@ class Plan:
                 for record in self.records
                 for symbol, count in sorted(record.unmapped.items())
             ],
+            "annotators": dict(Counter(record.ref.annotator for record in self.records)),
+            "notes": [
+                {"record": record.ref.name, "note": note}
+                for record in self.records
+                for note in record.notes
+            ],
         }
 
     def _counts(self, side: Side) -> dict[str, int]:
@@ -114,6 +137,7 @@ def make_plan(
     split: str = "standard",
     labels: Path | None = None,
     patients: Path | None = None,
+    annotators: Sequence[str] | None = None,
 ) -> Plan:
     """Read headers and annotations of all records, and decide which to take.
 
@@ -124,6 +148,8 @@ def make_plan(
         split: A split of the source, or a TOML file with the lists ``train`` and ``test``.
         labels: TOML file that gives each symbol its class, instead of ``signal.mapping``.
         patients: CSV or TOML file that gives each record its patient.
+        annotators: Extensions of annotation files in order of preference: of each record, the
+            first that is there; by default as the source says.
 
     Raises:
         DataError: If something is missing, malformed, or does not fit together.
@@ -134,25 +160,30 @@ def make_plan(
         spec = replace(spec, mapping=labels.stem)
     symbol_classes = mapping(spec.mapping) if labels is None else read_mapping(labels)
     refs = _with_patients(origin.records(records), patients)
+    _refuse_annotators(annotators)
     usable: list[PlannedRecord] = []
     left_out: list[Mapping[str, Any]] = []
     for ref in refs:
-        planned = _read_through(ref, symbol_classes, spec)
-        if not len(planned.y):
-            left_out.append(_left_out(planned, "it has no beats"))
-        else:
+        planned = _read_through(_annotated(ref, annotators), symbol_classes, spec)
+        reason = _unusable(planned, spec, complete=origin.complete)
+        if reason is None:
             usable.append(planned)
-    assignment = _assign(origin, split, usable)
+        else:
+            left_out.append(_left_out(planned, reason))
+    if not usable:
+        raise DataError(f"at least one record must be usable; none is: {_reasons(left_out)}")
+    assignment = _assign(origin, split, spec.classes, usable, refs)
     taken = []
     for planned in usable:
         side = assignment.side.get(planned.ref.patient)
         if side is None:
             reason = assignment.left_out.get(planned.ref.patient, "on no side of the split")
             left_out.append(_left_out(planned, reason))
-        elif lacking := _lacking_leads(origin, planned, spec):
-            left_out.append(_left_out(planned, lacking))
         else:
-            taken.append(replace(planned, side=side))
+            columns = choose_leads(planned.header.leads, spec.leads, where=_where(planned.ref))
+            _refuse_rate(planned.ref, planned.header, columns)
+            chosen = replace(planned, side=side, columns=tuple(columns))
+            taken.append(replace(chosen, notes=tuple(_notes(chosen, spec, annotators))))
     plan = Plan(
         source=source,
         split=split if split in origin.splits else "file",
@@ -163,37 +194,6 @@ def make_plan(
     )
     _refuse_unusable(plan)
     return plan
-
-
-def read_patients(path: Path) -> dict[str, str]:
-    """Read a table of patients: CSV with the columns ``record,patient``, or TOML.
-
-    In TOML, one line a record, as in ``"rec1" = "patient1"``, alone or under ``[patients]``.
-
-    Raises:
-        DataError: If it cannot be read, or names a record twice.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix.lower() == ".toml":
-            table = tomllib.loads(text)
-            table = table.get("patients", table)
-            rows = [(str(record), str(patient)) for record, patient in table.items()]
-        else:
-            lines = list(csv.DictReader(text.splitlines()))
-            rows = [(line["record"].strip(), line["patient"].strip()) for line in lines]
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise DataError(
-            f"the table of patients {path} must be CSV with columns record,patient, or TOML: "
-            f"{error}"
-        ) from error
-    twice = sorted(name for name, count in Counter(name for name, _ in rows).items() if count > 1)
-    if twice or not rows or not all(record and patient for record, patient in rows):
-        raise DataError(
-            f"the table of patients {path} must give each record one patient; "
-            + (f"twice: {', '.join(twice)}" if twice else "a name is missing")
-        )
-    return dict(rows)
 
 
 def _with_patients(refs: Sequence[RecordRef], table: Path | None) -> list[RecordRef]:
@@ -211,13 +211,38 @@ def _with_patients(refs: Sequence[RecordRef], table: Path | None) -> list[Record
     return [replace(ref, patient=patient_of[ref.name]) for ref in refs]
 
 
+def _refuse_annotators(annotators: Sequence[str] | None) -> None:
+    if annotators is not None and not (annotators and all(name.isalnum() for name in annotators)):
+        raise DataError(
+            "the annotators must be extensions of annotation files, of letters and digits, as in "
+            f"atr; got {', '.join(map(repr, annotators)) or 'none'}"
+        )
+
+
+def _annotated(ref: RecordRef, annotators: Sequence[str] | None) -> RecordRef:
+    """Return ``ref`` with the first of ``annotators`` that it has, or the first of all."""
+    if annotators is None:
+        return ref
+    there = [name for name in annotators if _annotation_file(ref, name).is_file()]
+    return replace(ref, annotator=[*there, annotators[0]][0])
+
+
+def _annotation_file(ref: RecordRef, annotator: str) -> Path:
+    return ref.path.with_name(f"{ref.path.name}.{annotator}")
+
+
 def _read_through(
     ref: RecordRef, symbol_classes: Mapping[str, str], spec: SignalSpec
 ) -> PlannedRecord:
     header = read_header(ref.path)
-    notes = read_annotations(ref.path, ref.annotator, fs_hz=header.fs_hz)
+    refuse_short_files(ref.path, header)
+    if not _annotation_file(ref, ref.annotator).is_file():
+        raise DataError(
+            f"record {ref.path} must have an annotation file {ref.path.name}.{ref.annotator}; "
+            "there is none: name another with --annotators, or take the record away"
+        )
     _, symbols = beats_of(
-        notes,
+        read_annotations(ref.path, ref.annotator, fs_hz=header.fs_hz),
         header.fs_hz,
         header.n_samples,
         BEAT_SYMBOLS | symbol_classes.keys(),
@@ -228,23 +253,76 @@ def _read_through(
         ref=ref,
         side="train",
         header=header,
+        columns=(),
         symbols=symbols,
         y=labelled.y,
         unmapped=labelled.unmapped,
     )
 
 
-def _assign(origin: Source, split: str, planned: Sequence[PlannedRecord]) -> Assignment:
-    names = SignalSpec().classes
+def _unusable(planned: PlannedRecord, spec: SignalSpec, *, complete: bool) -> str | None:
+    """Return why a record cannot be taken, whatever the split."""
+    if not len(planned.y):
+        return "it has no beats"
+    if not complete:
+        try:
+            choose_leads(planned.header.leads, spec.leads, where=_where(planned.ref))
+        except DataError as error:
+            return str(error)
+    return None
+
+
+def _where(ref: RecordRef) -> str:
+    return f"record {ref.path}"
+
+
+def _refuse_rate(ref: RecordRef, header: Header, columns: Sequence[int]) -> None:
+    lowest, highest = _RATES_HZ
+    fs_hz = header.fs_hz * header.oversampling(columns)
+    if not lowest <= fs_hz <= highest:
+        raise DataError(
+            f"record {ref.path} must have from {lowest:g} to {highest:g} samples a second; its "
+            f"header says {fs_hz:g}"
+        )
+
+
+def _notes(
+    planned: PlannedRecord, spec: SignalSpec, annotators: Sequence[str] | None
+) -> Iterator[str]:
+    """Say what was assumed to read a record: nothing that its own header and files state."""
+    fastest = planned.header.oversampling(planned.columns)
+    for entry, column in zip(spec.leads, planned.columns, strict=True):
+        lead = planned.header.channels[column]
+        names = [name.strip().casefold() for name in entry.split("/")]
+        if lead.name.strip().casefold() not in names:
+            yield f"lead {lead.name} was taken for {entry} by its position"
+        if not lead.calibrated:
+            yield f"lead {lead.name} has no gain: 200 steps a {lead.unit} were assumed"
+        if lead.per_frame != fastest:
+            yield (
+                f"lead {lead.name} of {planned.header.fs_hz * lead.per_frame:g} Hz was "
+                f"interpolated to {planned.fs_hz:g} Hz"
+            )
+    if annotators is not None and planned.ref.annotator != annotators[0]:
+        yield f"annotator {planned.ref.annotator} was taken, since there is no {annotators[0]}"
+
+
+def _assign(
+    origin: Source,
+    split: str,
+    classes: Sequence[str],
+    planned: Sequence[PlannedRecord],
+    refs: Sequence[RecordRef],
+) -> Assignment:
     beats: dict[str, Counter[str]] = {}
     for record in planned:
-        counts = np.bincount(record.y[record.y >= 0], minlength=len(names))
+        counts = np.bincount(record.y[record.y >= 0], minlength=len(classes))
         own = beats.setdefault(record.ref.patient, Counter())
-        own.update({name: int(n) for name, n in zip(names, counts, strict=True)})
+        own.update({name: int(n) for name, n in zip(classes, counts, strict=True)})
     if split in origin.splits:
         assignment = origin.assign(split, beats)
     elif Path(split).is_file():
-        assignment = read_split(Path(split), beats)
+        assignment = read_split(Path(split), dict.fromkeys(ref.patient for ref in refs))
     else:
         origin.refuse_split(split)
         raise AssertionError("refuse_split refuses")
@@ -256,17 +334,6 @@ def _assign(origin: Source, split: str, planned: Sequence[PlannedRecord]) -> Ass
     return assignment
 
 
-def _lacking_leads(origin: Source, planned: PlannedRecord, spec: SignalSpec) -> str | None:
-    """Return why a record cannot be taken; of a complete source, refuse it instead."""
-    try:
-        choose_leads(planned.header.leads, spec.leads, where=f"record {planned.ref.path}")
-    except DataError as error:
-        if origin.complete:
-            raise
-        return str(error)
-    return None
-
-
 def _left_out(planned: PlannedRecord, reason: str) -> dict[str, Any]:
     return {
         "record": planned.ref.name,
@@ -276,10 +343,13 @@ def _left_out(planned: PlannedRecord, reason: str) -> dict[str, Any]:
     }
 
 
+def _reasons(left_out: Sequence[Mapping[str, Any]]) -> str:
+    return "; ".join(sorted({str(entry["reason"]) for entry in left_out})[:2])
+
+
 def _refuse_unusable(plan: Plan) -> None:
     if not plan.records:
-        reasons = "; ".join(sorted({str(entry["reason"]) for entry in plan.left_out})[:2])
-        raise DataError(f"at least one record must be usable; none is: {reasons}")
+        raise DataError(f"at least one record must be usable; none is: {_reasons(plan.left_out)}")
     unmapped: Counter[str] = Counter()
     for record in plan.records:
         unmapped.update(record.unmapped)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_prep import gaps
 from data_prep.beats import SignalSpec
 from data_prep.dataset import (
     BEAT_ARRAYS,
@@ -46,6 +47,7 @@ def prepare(
     split: str = "standard",
     labels: Path | None = None,
     patients: Path | None = None,
+    annotators: Sequence[str] | None = None,
     on_event: OnEvent | None = None,
 ) -> dict[str, Any]:
     """Write the signal store of a source into the folder ``out``.
@@ -61,6 +63,7 @@ def prepare(
         split: A split of the source, or a TOML file with the lists ``train`` and ``test``.
         labels: TOML file that gives each symbol its class.
         patients: CSV or TOML file that gives each record its patient.
+        annotators: Extensions of annotation files in order of preference; see ``make_plan``.
         on_event: Called after each record with ``event="record"``, ``name``, ``done``, ``total``.
 
     Returns:
@@ -72,7 +75,13 @@ def prepare(
     out = Path(out)
     existing = _existing(out)
     plan = make_plan(
-        source, records=records, signal=signal, split=split, labels=labels, patients=patients
+        source,
+        records=records,
+        signal=signal,
+        split=split,
+        labels=labels,
+        patients=patients,
+        annotators=annotators,
     )
     if existing is not None and existing["settings"] != _settings(plan):
         raise DataError(
@@ -150,6 +159,7 @@ def _build(plan: Plan, folder: Path, on_event: OnEvent) -> dict[str, Any]:
     settings = _settings(plan)
     state = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16)
     digests = {}
+    missing: list[dict[str, Any]] = []
     done = 0
     for side in SIDES:
         (folder / side).mkdir(parents=True)
@@ -164,6 +174,7 @@ def _build(plan: Plan, folder: Path, on_event: OnEvent) -> dict[str, Any]:
             filtered = condition(record.signal, record.fs_hz, plan.signal)
             signal[offset : offset + len(filtered)] = filtered
             stored.append(_stored(planned, record, offset, len(filtered)))
+            missing += _gaps(stored[-1])
             beats.append(_beat_arrays(planned, record, len(filtered), plan.signal.fs_hz, index))
             notes.append(_note_arrays(record, index))
             offset += len(filtered)
@@ -191,6 +202,7 @@ def _build(plan: Plan, folder: Path, on_event: OnEvent) -> dict[str, Any]:
         "digests": digests,
         "settings": settings,
         **plan.summary(),
+        "gaps": missing,
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     return manifest
@@ -198,7 +210,7 @@ def _build(plan: Plan, folder: Path, on_event: OnEvent) -> dict[str, Any]:
 
 def _new_signal(file: Path, plan: Plan, side: Side) -> np.memmap[Any, np.dtype[np.float32]]:
     rows = sum(
-        resampled_length(record.header.n_samples, record.header.fs_hz, plan.signal.fs_hz)
+        resampled_length(record.n_samples, record.fs_hz, plan.signal.fs_hz)
         for record in plan.on(side)
     )
     return np.lib.format.open_memmap(
@@ -228,6 +240,7 @@ def _content(record: Record, side: Side) -> bytes:
 
 
 def _stored(planned: PlannedRecord, record: Record, offset: int, length: int) -> StoredRecord:
+    bridged, zeroed = gaps.lengths(record.signal, record.fs_hz)
     return StoredRecord(
         name=record.name,
         patient=record.patient,
@@ -236,9 +249,22 @@ def _stored(planned: PlannedRecord, record: Record, offset: int, length: int) ->
         fs_hz=record.fs_hz,
         n_samples=len(record.signal),
         leads=record.leads,
-        invalid_samples=int(np.isnan(record.signal).sum()),
+        invalid_samples=int((bridged + zeroed).sum()),
+        bridged_s=tuple(round(int(count) / record.fs_hz, 3) for count in bridged),
+        zeroed_s=tuple(round(int(count) / record.fs_hz, 3) for count in zeroed),
+        annotator=planned.ref.annotator,
         unmapped=dict(planned.unmapped),
     )
+
+
+def _gaps(record: StoredRecord) -> list[dict[str, Any]]:
+    """Return the leads of a record that lack samples, with the seconds that they lack."""
+    columns = zip(record.leads, record.bridged_s, record.zeroed_s, strict=True)
+    return [
+        {"record": record.name, "lead": lead, "bridged_s": bridged_s, "zeroed_s": zeroed_s}
+        for lead, bridged_s, zeroed_s in columns
+        if bridged_s or zeroed_s
+    ]
 
 
 def _beat_arrays(
@@ -258,7 +284,8 @@ def _note_arrays(record: Record, index: int) -> dict[str, NDArray[Any]]:
     if notes is None:
         raise AssertionError("a planned record was read with its annotations")
     return {
-        "sample": notes.samples,
+        # Some annotators count at another rate than the signal's.
+        "sample": np.rint(notes.samples * (record.fs_hz / notes.fs_hz)).astype(np.int64),
         "symbol": notes.symbols.astype("<U1"),
         "subtype": notes.subtypes,
         "aux": np.array(notes.aux, dtype=np.str_),

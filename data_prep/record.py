@@ -13,8 +13,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from data_prep.errors import DataError
+from data_prep.header import Header, Lead, read_header, refuse_short_files
 from data_prep.labels import BEAT_SYMBOLS
 from data_prep.leads import choose_leads
+
+__all__ = [
+    "Annotations",
+    "Header",
+    "Record",
+    "beats_of",
+    "read_annotations",
+    "read_header",
+    "read_record",
+    "write_annotations",
+    "write_record",
+]
 
 # What one unit of the header is in millivolt.
 _MILLIVOLT = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "v": 1e3}
@@ -64,29 +77,6 @@ class Record:
     annotations: Annotations | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """What a record's header says: lead names in column order, sampling rate, length."""
-
-    leads: tuple[str, ...]
-    fs_hz: float
-    n_samples: int
-
-
-def read_header(path: str | Path) -> Header:
-    """Read the header of the WFDB record ``path`` (without extension).
-
-    Raises:
-        DataError: If it is missing, cannot be read, or announces no samples.
-    """
-    header = _header(Path(path))
-    return Header(
-        leads=tuple(str(name) for name in header.sig_name),
-        fs_hz=float(header.fs),
-        n_samples=int(header.sig_len),
-    )
-
-
 def read_record(
     path: str | Path,
     *,
@@ -109,36 +99,23 @@ def read_record(
             voltage, or an annotation lies outside of the recording.
     """
     path = Path(path)
-    header = _header(path)
-    names = [str(name) for name in header.sig_name]
+    header = read_header(path)
     columns = (
-        list(range(len(names)))
+        list(range(len(header.leads)))
         if leads is None
-        else choose_leads(names, leads, where=f"record {path}")
+        else choose_leads(header.leads, leads, where=f"record {path}")
     )
-    scales = [_millivolt(header.units[column], path, names[column]) for column in columns]
-    _refuse_short_files(path, header)
-    import wfdb
-
-    raw = _guard(
-        lambda: wfdb.rdrecord(str(path), channels=columns, return_res=32),
-        f"the signals of record {path} must be readable",
-    )
-    signal = np.ascontiguousarray(raw.p_signal, dtype=np.float32)
-    if signal.shape != (header.sig_len, len(columns)):
-        raise DataError(
-            f"record {path} must hold {header.sig_len} samples of {len(columns)} leads as its "
-            f"header says; got {signal.shape[0]} of {signal.shape[1]}: is the file truncated?"
-        )
-    signal *= np.array(scales, dtype=np.float32)
-    notes = None if annotator is None else read_annotations(path, annotator, fs_hz=header.fs)
-    beats, symbols = beats_of(notes, float(header.fs), len(signal), beat_symbols, where=str(path))
+    refuse_short_files(path, header)
+    signal = _read_signal(path, header, columns)
+    fs_hz = header.fs_hz * header.oversampling(columns)
+    notes = None if annotator is None else read_annotations(path, annotator, fs_hz=header.fs_hz)
+    beats, symbols = beats_of(notes, fs_hz, len(signal), beat_symbols, where=str(path))
     return Record(
         name=path.name,
         patient=path.name if patient is None else patient,
         signal=signal,
-        fs_hz=float(header.fs),
-        leads=tuple(names[column] for column in columns),
+        fs_hz=fs_hz,
+        leads=tuple(header.leads[column] for column in columns),
         beats=beats,
         symbols=symbols,
         annotations=notes,
@@ -348,44 +325,60 @@ def _write(path: Path, names: Sequence[str], write: Callable[[str], None]) -> li
     return [path.with_name(name) for name in names]
 
 
-def _header(path: Path) -> Any:
-    file = path.with_name(f"{path.name}.hea")
-    if not file.is_file():
-        raise DataError(f"record {path} must have a header {file.name}; there is none")
+def _read_signal(path: Path, header: Header, columns: Sequence[int]) -> NDArray[np.float32]:
+    """Return ``(samples, columns)`` in mV, at the rate of the fastest of these leads.
+
+    A slower lead is interpolated; a lead that a part of the record lacks is NaN there.
+    """
+    if header.segments:
+        return _read_parts(path, header, columns)
+    channels = [header.channels[column] for column in columns]
+    scales = [_millivolt(lead, path) for lead in channels]
     import wfdb
 
-    header = _guard(lambda: wfdb.rdheader(str(path)), f"the header {file} must be readable")
-    if not header.fs or header.fs <= 0:
-        raise DataError(f"the header {file} must give a sampling rate above 0; got {header.fs}")
-    if getattr(header, "n_seg", None):
-        raise DataError(f"record {path} must be of one segment; it has {header.n_seg}: join them")
-    if not header.sig_name or not header.sig_len:
-        raise DataError(f"record {path} must hold samples of at least one lead; it holds none")
-    return header
-
-
-def _refuse_short_files(path: Path, header: Any) -> None:
-    """Refuse signal files that are missing, and files of a fixed width that are too short."""
-    bits = {"8": 8, "16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12}
-    needed: dict[str, int] = {}
-    for name, fmt, per_frame in zip(
-        header.file_name or (), header.fmt or (), header.samps_per_frame or (), strict=False
-    ):
-        needed[name] = needed.get(name, 0) + bits.get(fmt, 0) * per_frame * header.sig_len
-    for name, n_bits in needed.items():
-        file = path.with_name(name)
-        if not file.is_file():
-            raise DataError(f"record {path} must have its signal file {name}; there is none")
-        size = file.stat().st_size
-        if size < n_bits // 8:
+    raw = _guard(
+        lambda: wfdb.rdrecord(
+            str(path), channels=list(columns), smooth_frames=False, return_res=32
+        ),
+        f"the signals of record {path} must be readable",
+    )
+    rate = header.oversampling(columns)
+    out = np.empty((header.n_samples * rate, len(columns)), dtype=np.float32)
+    for place, (lead, scale) in enumerate(zip(channels, scales, strict=True)):
+        values = raw.e_p_signal[place]
+        if len(values) != header.n_samples * lead.per_frame:
             raise DataError(
-                f"the signal file {file} must have {n_bits // 8} bytes as its header says; it has "
-                f"{size}: it is truncated"
+                f"lead {lead.name} of record {path} must hold {header.n_samples} samples as its "
+                f"header says; got {len(values) // lead.per_frame}: is the file truncated?"
             )
+        if lead.per_frame != rate:
+            times = np.arange(len(out)) / rate
+            values = np.interp(times, np.arange(len(values)) / lead.per_frame, values)
+        np.multiply(values, scale, out=out[:, place], casting="same_kind")
+    if np.isinf(out).any():
+        raise DataError(f"the signals of record {path} must be finite; its gains make them not so")
+    return out
 
 
-def _millivolt(unit: str | None, path: Path, lead: str) -> float:
-    scale = _MILLIVOLT.get((unit or "mV").strip().casefold())
+def _read_parts(path: Path, header: Header, columns: Sequence[int]) -> NDArray[np.float32]:
+    out = np.full((header.n_samples, len(columns)), np.nan, dtype=np.float32)
+    at = 0
+    for name, length in header.segments:
+        if name != "~" and length:
+            part = read_header(path.with_name(name))
+            wanted = [header.leads[column] for column in columns]
+            places = [place for place, lead in enumerate(wanted) if lead in part.leads]
+            own = [part.leads.index(wanted[place]) for place in places]
+            if own:
+                out[at : at + length, places] = _read_signal(path.with_name(name), part, own)
+        at += length
+    return out
+
+
+def _millivolt(lead: Lead, path: Path) -> float:
+    scale = _MILLIVOLT.get(lead.unit.strip().casefold())
     if scale is None:
-        raise DataError(f"lead {lead} of record {path} must be in V, mV or uV; it is in {unit!r}")
+        raise DataError(
+            f"lead {lead.name} of record {path} must be in V, mV or uV; it is in {lead.unit!r}"
+        )
     return scale

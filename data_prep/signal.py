@@ -1,23 +1,44 @@
-"""Make raw signals comparable: pure functions from ``(samples, leads)`` to the same."""
+"""Make raw signals comparable: pure functions from ``(samples, leads)`` to the same.
+
+All filters that a store needs look a bounded time ahead (``SignalSpec.look_ahead_s``), so that a
+stream gives the same numbers: gaps 0.04 s, the low-pass 0.064 s, the two medians 0.4 s. Only a
+high-pass (``SignalSpec.band_hz``) of zero phase looks at the whole recording.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from data_prep.beats import SignalSpec
+from data_prep import gaps
+from data_prep.beats import BASELINE_S, LOW_PASS_S, SignalSpec
 
-# Medians of these lengths follow the baseline without following the waves (de Chazal 2004).
-_BASELINE_S = (0.2, 0.6)
+# Side lobes at -53 dB.
+_KAISER_BETA = 5.0
 _LOW_PASS_ORDER = 4
 _HIGH_PASS_ORDER = 2
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditioned:
+    """A signal made comparable, and what was taken from it.
+
+    Attributes:
+        signal: ``(samples, leads)`` float32 mV, finite; 0 in long gaps.
+        baseline: ``(samples, leads)`` float32 mV: signal plus baseline is the low-passed
+            recording. ``None`` where none was removed.
+    """
+
+    signal: NDArray[np.float32]
+    baseline: NDArray[np.float32] | None
+
+
 def condition(signal: NDArray[np.float32], fs_hz: float, spec: SignalSpec) -> NDArray[np.float32]:
-    """Bridge gaps, resample, remove the baseline and band-pass, as ``spec`` says.
+    """Fill gaps, resample, low-pass and remove the baseline, as ``spec`` says.
 
     Args:
         signal: ``(samples, leads)`` in mV at ``fs_hz``; NaN where there is no valid sample.
@@ -27,10 +48,39 @@ def condition(signal: NDArray[np.float32], fs_hz: float, spec: SignalSpec) -> ND
     Returns:
         ``(samples', leads)`` float32 in mV at ``spec.fs_hz``, finite throughout.
     """
-    out = resample(bridge_gaps(signal), fs_hz, spec.fs_hz)
+    return condition_parts(signal, fs_hz, spec).signal
+
+
+def condition_parts(signal: NDArray[np.float32], fs_hz: float, spec: SignalSpec) -> Conditioned:
+    """Do as :func:`condition`, and keep the baseline too."""
+    filled, long = gaps.fill(signal, fs_hz)
+    return filter_filled(filled, long, fs_hz, spec)
+
+
+def filter_filled(
+    filled: NDArray[np.float32], long: NDArray[np.bool_], fs_hz: float, spec: SignalSpec
+) -> Conditioned:
+    """Filter a signal without gaps; what lay in a long one becomes 0.
+
+    Args:
+        filled: ``(samples, leads)`` mV, as ``gaps.fill`` returns it.
+        long: ``(samples, leads)`` as well.
+        fs_hz: Sampling rate of both.
+        spec: What to make of it.
+    """
+    out = resample(filled, fs_hz, spec.fs_hz, cutoff_hz=spec.band_hz[1])
+    baseline = None
     if spec.baseline == "two-median":
-        out = out - two_median_baseline(out, spec.fs_hz)
-    return band_pass(out, spec.fs_hz, spec.band_hz)
+        baseline = two_median_baseline(out, spec.fs_hz)
+        out = out - baseline
+    if spec.band_hz[0] > 0:
+        out = band_pass(out, spec.fs_hz, (spec.band_hz[0], 0.0))
+    if long.any():
+        change = ratio(fs_hz, spec.fs_hz)
+        up, down = change.numerator, change.denominator
+        nearest = (2 * np.arange(len(out)) * down + up) // (2 * up)
+        out = np.where(long[np.minimum(nearest, len(long) - 1)], np.float32(0), out)
+    return Conditioned(signal=out, baseline=baseline)
 
 
 def ratio(fs_from_hz: float, fs_to_hz: float) -> Fraction:
@@ -71,19 +121,49 @@ def bridge_gaps(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     return out
 
 
-def resample(
-    signal: NDArray[np.float32], fs_from_hz: float, fs_to_hz: float
-) -> NDArray[np.float32]:
-    """Change the sampling rate with an anti-aliasing filter of zero phase."""
-    change = ratio(fs_from_hz, fs_to_hz)
-    if change == 1:
-        return signal
-    from scipy.signal import resample_poly
+def low_pass_reach(fs_hz: float, up: int) -> int:
+    """Return how many samples at ``fs_hz`` times ``up`` the low-pass looks to either side."""
+    return round(LOW_PASS_S * fs_hz * up)
 
-    # "line": a record that starts away from 0 must not ring at its ends. One sample has no line.
-    padtype: Literal["line", "constant"] = "line" if len(signal) > 1 else "constant"
-    out = resample_poly(signal, change.numerator, change.denominator, axis=0, padtype=padtype)
-    return np.asarray(out, dtype=np.float32)
+
+def resample(
+    signal: NDArray[np.float32], fs_from_hz: float, fs_to_hz: float, *, cutoff_hz: float = 0.0
+) -> NDArray[np.float32]:
+    """Change the sampling rate and low-pass, in one filter of zero phase and finite length.
+
+    Args:
+        signal: ``(samples, leads)`` at ``fs_from_hz``.
+        fs_from_hz: Rate before.
+        fs_to_hz: Rate after.
+        cutoff_hz: Where the gain is one half; 0 or too high: at half of the lower rate.
+    """
+    change = ratio(fs_from_hz, fs_to_hz)
+    up, down = change.numerator, change.denominator
+    highest = min(fs_from_hz, fs_to_hz) / 2
+    cutoff = cutoff_hz if 0 < cutoff_hz < highest else highest
+    if len(signal) == 0 or (change == 1 and cutoff >= highest):
+        return signal
+    from scipy.signal import firwin, upfirdn
+
+    reach = low_pass_reach(fs_from_hz, up)
+    taps = firwin(2 * reach + 1, cutoff, window=("kaiser", _KAISER_BETA), fs=fs_from_hz * up)
+    for phase in range(up):
+        # Every phase on its own keeps a constant: no ripple on the baseline.
+        taps[phase::up] /= taps[phase::up].sum()
+    # Zeros in front, so that an output sample lies on the filter's middle.
+    front = -reach % down
+    n_out = resampled_length(len(signal), fs_from_hz, fs_to_hz)
+    first = (reach + front) // down
+    # upfirdn gives no sample for which the filter would begin after the end: zeros behind.
+    n_taps = (first + n_out) * down - (len(signal) - 1) * up
+    taps = np.concatenate([np.zeros(front), taps])
+    taps = np.concatenate([taps, np.zeros(max(n_taps - len(taps), 0))]).astype(np.float32)
+    ends: Any = "edge"  # a record that starts away from 0 must not ring; scipy-stubs lack it
+    columns = [
+        upfirdn(taps, np.ascontiguousarray(lead), up, down, mode=ends)[first : first + n_out]
+        for lead in signal.T
+    ]
+    return np.stack(columns, axis=1).astype(np.float32, copy=False)
 
 
 def two_median_baseline(signal: NDArray[np.float32], fs_hz: float) -> NDArray[np.float32]:
@@ -98,10 +178,15 @@ def two_median_baseline(signal: NDArray[np.float32], fs_hz: float) -> NDArray[np
     for lead in range(signal.shape[1]):
         # One dimension at a time: scipy's one-dimensional median is 15 times as fast.
         column = np.ascontiguousarray(signal[:, lead])
-        for seconds in _BASELINE_S:
-            column = median_filter(column, 2 * int(seconds * fs_hz / 2) + 1, mode="nearest")
+        for reach in median_reaches(fs_hz):
+            column = median_filter(column, 2 * reach + 1, mode="nearest")
         out[:, lead] = column
     return out
+
+
+def median_reaches(fs_hz: float) -> tuple[int, ...]:
+    """Return how many samples each of the two medians looks to either side."""
+    return tuple(int(seconds * fs_hz / 2) for seconds in BASELINE_S)
 
 
 def band_pass(

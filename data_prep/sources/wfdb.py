@@ -11,6 +11,7 @@ from pathlib import Path
 
 from data_prep.beats import SignalSpec
 from data_prep.errors import DataError
+from data_prep.header import segment_names
 from data_prep.sources.base import Assignment, RecordRef, Source, refuse_missing
 from data_prep.split import stratified_halves
 
@@ -21,7 +22,7 @@ class Wfdb(Source):
     """A folder of WFDB records."""
 
     name = "wfdb"
-    description = "any folder of WFDB records with .atr annotations (give it with --records)"
+    description = "any folder of annotated WFDB records (give it with --records)"
     signal = SignalSpec(leads=("MLII/II/#0", "V1/V5/V2/V4/#1/#0"))
     complete = False
 
@@ -31,6 +32,9 @@ class Wfdb(Source):
             raise DataError("source wfdb must be told where the records lie: --records DIR")
         refuse_missing(folder)
         paths = sorted(file.with_suffix("") for file in folder.rglob("*.hea"))
+        # The parts of a record in several parts are no records of their own.
+        parts = {path.with_name(name) for path in paths for name in segment_names(path)}
+        paths = [path for path in paths if path not in parts]
         if not paths:
             raise DataError(
                 f"the folder {folder} must hold WFDB records (.hea, .dat, .atr); it holds none"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,11 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     metavar="A,B",
     help="Leads by name, with fallbacks (MLII/II,V1/V5) or by position (#0,#1).",
 )
+@click.option(
+    "--annotators",
+    metavar="A,B",
+    help="Annotation files by extension; of each record the first that is there.  [default: atr]",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be taken, what not and why; no more.")
 @json_option
 def command(
@@ -46,6 +51,7 @@ def command(
     labels: Path | None,
     patients: Path | None,
     leads: str | None,
+    annotators: str | None,
     dry_run: bool,
     json_to: str | None,
 ) -> None:
@@ -61,27 +67,24 @@ def command(
     if out is None and not dry_run:
         raise click.UsageError("--out DIR must be given, or --dry-run", click.get_current_context())
     signal = _with_leads(source, leads)
+    chosen: dict[str, Any] = {
+        "records": records,
+        "signal": signal,
+        "split": split,
+        "labels": labels,
+        "patients": patients,
+        "annotators": None if annotators is None else _names("--annotators", annotators),
+    }
     if dry_run:
         from data_prep.plan import make_plan
 
-        summary = make_plan(
-            source, records=records, signal=signal, split=split, labels=labels, patients=patients
-        ).summary()
+        summary = make_plan(source, **chosen).summary()
     else:
         from data_prep.prepare import prepare
 
         assert out is not None
         with counted("preparing") as on_event:
-            summary = prepare(
-                source,
-                out,
-                records=records,
-                signal=signal,
-                split=split,
-                labels=labels,
-                patients=patients,
-                on_event=on_event,
-            )
+            summary = prepare(source, out, **chosen, on_event=on_event)
     for line in _lines(summary):
         say(line, json_to)
     say("nothing written (--dry-run)" if dry_run else f"store: {out}", json_to)
@@ -96,12 +99,16 @@ def _with_leads(source: str, leads: str | None) -> SignalSpec | None:
 
     from data_prep import sources
 
-    names = tuple(lead.strip() for lead in leads.split(","))
+    return replace(sources.load(source).signal, leads=_names("--leads", leads))
+
+
+def _names(option: str, text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
     if not all(names):
         raise click.BadParameter(
-            f"must be lead names with commas between them; got {leads!r}", param_hint="--leads"
+            f"must be names with commas between them; got {text!r}", param_hint=option
         )
-    return replace(sources.load(source).signal, leads=names)
+    return names
 
 
 def _lines(summary: Mapping[str, Any]) -> list[str]:
@@ -119,4 +126,18 @@ def _lines(summary: Mapping[str, Any]) -> list[str]:
             f"dropped: {entry['beats']} beats {entry['symbol']!r} of {entry['record']}: "
             f"{entry['reason']}"
         )
+    for note, of_records in _by_note(summary["notes"]).items():
+        lines.append(f"note: {', '.join(of_records)}: {note}")
+    for entry in summary.get("gaps", ()):
+        lines.append(
+            f"gaps: {entry['record']}, lead {entry['lead']}: {entry['bridged_s']:g} s bridged, "
+            f"{entry['zeroed_s']:g} s set to 0"
+        )
     return lines
+
+
+def _by_note(notes: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
+    records: dict[str, list[str]] = {}
+    for entry in notes:
+        records.setdefault(entry["note"], []).append(entry["record"])
+    return records

@@ -129,3 +129,12 @@ def test_an_out_below_a_file_is_refused(small_folder, tmp_path):
     result = run("wfdb", "--records", small_folder, "--out", tmp_path / "file" / "store")
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
+
+
+def test_another_annotator_is_taken_where_the_first_is_missing_and_named(small_folder, tmp_path):
+    (small_folder / "p2.atr").rename(small_folder / "p2.man")
+    options = ("wfdb", "--records", small_folder, "--dry-run", "--annotators", "atr,man")
+    result = run(*options)
+    assert result.exit_code == 0, result.stderr
+    assert "note: p2: annotator man was taken, since there is no atr" in result.stdout
+    refused(run(*options[:-1], "atr,"), tmp_path / "store", "--annotators")

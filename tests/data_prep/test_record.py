@@ -136,7 +136,7 @@ BAD = {
     "binary header": (lambda p: p.with_suffix(".hea").write_bytes(b"\xff\xfe\0"), "header"),
     "text for numbers": (
         lambda p: _edit(p.with_suffix(".hea"), " 250 ", " fast "),
-        "it holds none",
+        "must give a sampling rate; got 'fast'",
     ),
     "rate 0": (lambda p: _edit(p.with_suffix(".hea"), " 250 ", " 0 "), "rate above 0"),
     "no signal file": (lambda p: p.with_suffix(".dat").unlink(), "signal file r.dat"),
