@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import logging
 import os
 import time
@@ -16,7 +18,7 @@ import torch
 
 from data_prep.dataset import open_store
 from ecg_nas import search
-from ecg_nas.errors import ConfigError, RunError
+from ecg_nas.errors import BundleError, ConfigError, RunError
 from ecg_nas.evaluation._pool import PoolEvaluator
 from ecg_nas.evaluation.base import Evaluator
 from ecg_nas.evaluation.representation import beat_spec
@@ -46,8 +48,8 @@ def execute(
     Args:
         config: The settings; on an existing run, those it was begun with (but for the budget).
         out: The run folder.
-        workers: Processes that train candidates, one CPU thread each; by default one a CPU core,
-            or one on CUDA. The results do not depend on it.
+        workers: Processes that train candidates, one CPU thread each; 1 trains in this process.
+            By default one a CPU core, or one on CUDA. The results do not depend on it.
         on_event: Called with the events of ``search.run`` and, before them, with
             ``{"event": "search", "budget"}`` and ``{"event": "resumed", "evaluations", "best"}``;
             besides with ``{"event": "stage", "text"}`` and, as the winner trains, with
@@ -61,7 +63,8 @@ def execute(
         ConfigError: If a setting cannot be met here.
         DataError: If the data cannot be used.
     """
-    n_workers = _n_workers(workers)
+    if workers is not None and workers < 1:
+        raise ConfigError(f"--workers must be 1 or more; got {workers}")
     with working_on(out) as folder:
         _log.info("working on %s with ecg-nas %s", out, version("ecg-nas"))
         config = _with_device(config, folder)
@@ -70,7 +73,7 @@ def execute(
         data = store_folder(config, on_event)
         _settle(folder, config, data)
         with RunStore(folder.store) as store:
-            _search(store, config, data, n_workers, on_event)
+            _search(store, config, data, _n_workers(workers, config.device), on_event)
             evaluations = store.evaluations()
             spent = {name: store.get(name) or 0.0 for name in ("search_seconds", "ask_seconds")}
         winner = best_of(evaluations)
@@ -90,8 +93,6 @@ def execute(
 
 def _with_device(config: RunConfig, folder: RunFolder) -> RunConfig:
     """Settle what ``auto`` means: the device the run was begun on, else the best there is."""
-    import dataclasses
-
     there = torch.cuda.is_available()
     device = config.device
     if device == "auto" and folder.config.exists():
@@ -179,8 +180,8 @@ def _evaluator(config: RunConfig, data: Path, n_workers: int) -> Evaluator:
         folds=config.folds,
         device=config.device,
     )
-    make()  # here first: data that cannot be used are refused before workers start
-    return PoolEvaluator(make, n_workers)
+    here = make()  # in any case: data that cannot be used are refused before workers start
+    return here if n_workers == 1 else PoolEvaluator(make, n_workers)
 
 
 def _limits(
@@ -215,31 +216,46 @@ def _timed(store: RunStore, on_event: OnEvent) -> OnEvent:
 
 
 def _export(folder: RunFolder, config: RunConfig) -> None:
+    """Write the bundle of the winner, unless it is there."""
+    final, saved = read_json(folder.final), read_json(folder.config)
+    training = {
+        "source": saved["data"]["source"],
+        "split": saved["data"]["split"],
+        "fingerprint": saved["data"]["fingerprint"],
+        "fold_score": final["score"],
+        "folds": final["metrics"],
+        "patients": final["patients"],
+        "beats": final["beats"],
+        "recipe": final["training"],
+        "seeds": {"run": config.seed, "final": final["seed"]},
+        "method": config.method,
+        "space": config.space,
+        "weights": hashlib.sha256(folder.weights.read_bytes()).hexdigest(),
+    }
+    if _is_exported(folder, training):
+        return
     from ecg_nas.export.bundle import write_bundle  # onnx, seconds of import
 
-    final, saved = read_json(folder.final), read_json(folder.config)
     module, architecture, spec = load_final(folder, config)
-    # Written anew each time: the same weights give the same bytes.
     write_bundle(
         folder.bundle,
         module=module,
         architecture=architecture,
         spec=spec,
         classes=spec.signal.classes,
-        training={
-            "source": saved["data"]["source"],
-            "split": saved["data"]["split"],
-            "fingerprint": saved["data"]["fingerprint"],
-            "fold_score": final["score"],
-            "folds": final["metrics"],
-            "patients": final["patients"],
-            "beats": final["beats"],
-            "recipe": final["training"],
-            "seeds": {"run": config.seed, "final": final["seed"]},
-            "method": config.method,
-            "space": config.space,
-        },
+        training=training,
     )
+
+
+def _is_exported(folder: RunFolder, training: Mapping[str, Any]) -> bool:
+    from ecg_nas.deploy.bundle import load as load_bundle
+
+    if not folder.bundle.exists():
+        return False
+    try:
+        return bool(load_bundle(folder.bundle).manifest.training == training)
+    except BundleError:
+        return False  # altered or cut off: written anew
 
 
 def _summary(
@@ -272,8 +288,8 @@ def _summary(
     }
 
 
-def _n_workers(workers: int | None) -> int:
-    if workers is not None and workers < 1:
-        raise ConfigError(f"--workers must be 1 or more; got {workers}")
+def _n_workers(workers: int | None, device: str) -> int:
+    if workers is not None:
+        return workers
     # Cores this process may use, not those of the machine.
-    return workers or len(os.sched_getaffinity(0))
+    return 1 if device == "cuda" else len(os.sched_getaffinity(0))

@@ -62,7 +62,8 @@ def train_final(
         RunError: If the files cannot be written.
         DivergedError: If the training diverges.
     """
-    if folder.final.exists() and read_json(folder.final).get("slot") == winner.slot:
+    done = folder.final.exists() and folder.weights.exists()
+    if done and read_json(folder.final).get("slot") == winner.slot:
         return
     from safetensors.torch import save_file  # with torch: only where networks are trained
 
