@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from data_prep.dataset import open_store
 from ecg_nas import search
 from ecg_nas.errors import BundleError, ConfigError, RunError
-from ecg_nas.evaluation._pool import PoolEvaluator
-from ecg_nas.evaluation.base import Evaluator
-from ecg_nas.evaluation.representation import beat_spec
-from ecg_nas.evaluation.training import TrainingEvaluator, cost_of
 from ecg_nas.runs import config as settings
+from ecg_nas.runs import parts
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.data import store_folder
 from ecg_nas.runs.folder import FORMAT, RunFolder, read_json, working_on, write_json
 from ecg_nas.runs.winner import best_of, load_final, train_final
 from ecg_nas.store import RunStore, StoredEvaluation
-from search_spaces import Architecture, SearchSpace, load
+from search_spaces import load
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 
@@ -67,13 +59,14 @@ def execute(
         raise ConfigError(f"--workers must be 1 or more; got {workers}")
     with working_on(out) as folder:
         _log.info("working on %s with ecg-nas %s", out, version("ecg-nas"))
-        config = _with_device(config, folder)
+        begun = read_json(folder.config)["settings"]["device"] if folder.config.exists() else None
+        config = parts.with_device(config, begun_on=begun)
         # Before the data are looked at: preparing them may take minutes.
         _refuse_other_settings(folder, config, None)
         data = store_folder(config, on_event)
         _settle(folder, config, data)
         with RunStore(folder.store) as store:
-            _search(store, config, data, _n_workers(workers, config.device), on_event)
+            _search(store, config, data, parts.n_workers(workers, config.device), on_event)
             evaluations = store.evaluations()
             spent = {name: store.get(name) or 0.0 for name in ("search_seconds", "ask_seconds")}
         winner = best_of(evaluations)
@@ -89,22 +82,6 @@ def execute(
         write_json(folder.summary, summary)
         _log.info("done: %s scored %.4f", winner.key, winner.score)
     return summary
-
-
-def _with_device(config: RunConfig, folder: RunFolder) -> RunConfig:
-    """Settle what ``auto`` means: the device the run was begun on, else the best there is."""
-    there = torch.cuda.is_available()
-    device = config.device
-    if device == "auto" and folder.config.exists():
-        device = read_json(folder.config)["settings"]["device"]
-    elif device == "auto":
-        device = "cuda" if there else "cpu"
-    if device == "cuda" and not there:
-        raise ConfigError(
-            "device cuda needs a CUDA device that torch can use; there is none: use --device cpu "
-            "(a run begun on CUDA goes on there only)"
-        )
-    return dataclasses.replace(config, device=device)
 
 
 def _refuse_other_settings(folder: RunFolder, config: RunConfig, fingerprint: str | None) -> None:
@@ -157,10 +134,10 @@ def _search(
     if earlier:
         best = max((e.score for e in earlier if e.score is not None), default=None)
         on_event({"event": "resumed", "evaluations": len(earlier), "best": best})
-    evaluator = _evaluator(config, data, n_workers)
+    evaluator = parts.evaluator(config, data, n_workers)
     try:
         search.run(
-            settings.algorithm(config, space, _limits(config, space, data)),
+            settings.algorithm(config, space, parts.limits(config, space, data)),
             evaluator,
             space,
             store,
@@ -169,36 +146,6 @@ def _search(
         )
     finally:
         evaluator.close()
-
-
-def _evaluator(config: RunConfig, data: Path, n_workers: int) -> Evaluator:
-    make = partial(
-        TrainingEvaluator,
-        data,
-        config.space,
-        training=config.training,
-        folds=config.folds,
-        device=config.device,
-    )
-    here = make()  # in any case: data that cannot be used are refused before workers start
-    return here if n_workers == 1 else PoolEvaluator(make, n_workers)
-
-
-def _limits(
-    config: RunConfig, space: SearchSpace, data: Path
-) -> Callable[[Architecture], bool] | None:
-    """Return whether a network is small enough to be proposed."""
-    if config.max_params is None and config.max_macs is None:
-        return None
-    signal = open_store(data, "train").signal_spec
-    max_params = config.max_params or float("inf")
-    max_macs = config.max_macs or float("inf")
-
-    def allowed(architecture: Architecture) -> bool:
-        cost = cost_of(space, architecture, beat_spec(signal, dict(architecture.representation)))
-        return cost.params <= max_params and cost.macs <= max_macs
-
-    return allowed
 
 
 def _timed(store: RunStore, on_event: OnEvent) -> OnEvent:
@@ -286,10 +233,3 @@ def _summary(
         "bundle": str(folder.bundle),
         "report": str(folder.report),
     }
-
-
-def _n_workers(workers: int | None, device: str) -> int:
-    if workers is not None:
-        return workers
-    # Cores this process may use, not those of the machine.
-    return 1 if device == "cuda" else len(os.sched_getaffinity(0))
