@@ -194,6 +194,8 @@ def _lead_line(file: Path, line: str) -> Lead:
     gain = _match(file, fields[2], _GAIN, "a gain for each lead") if len(fields) > 2 else None
     for field in fields[3:8]:
         _match(file, field, _INTEGER, "numbers for each lead")
+    if form["frame"] is not None and int(form["frame"]) == 0:
+        raise DataError(f"the header {file} must give leads of one sample a frame or more; {line}")
     return Lead(
         file=fields[0],
         name=fields[8] if len(fields) > 8 else "unnamed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 import warnings
 from collections.abc import Callable, Collection, Sequence
@@ -12,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from data_prep._annotation_file import decode
 from data_prep.errors import DataError
 from data_prep.header import Header, Lead, read_header, refuse_short_files
 from data_prep.labels import BEAT_SYMBOLS
@@ -141,27 +143,29 @@ def read_annotations(
         raise DataError(
             f"record {path} must have an annotation file {file.name} beside it; there is none"
         )
-    # An annotation file is closed by a word of 16 zero bits: without it, the end was cut off.
-    content = file.read_bytes()
-    if len(content) < 2 or len(content) % 2 or content[-2:] != b"\0\0":
+    try:
+        raw = decode(file.read_bytes(), str(file))
+    except OSError as error:
+        raise DataError(f"the annotation file {file} must be readable: {error}") from error
+    symbol_of = _symbols() | raw.symbols
+    unknown = sorted(set(raw.codes) - set(symbol_of))
+    if unknown:
         raise DataError(
-            f"the annotation file {file} must end with an end mark; it does not: is it truncated?"
+            f"the annotation file {file} must hold annotations of WFDB; of code {unknown[0]} "
+            "there are none: is it another kind of file?"
         )
-    import wfdb
-
-    raw = _guard(
-        lambda: wfdb.rdann(str(path), extension), f"the annotation file {file} must be readable"
-    )
-    rate = raw.fs if raw.fs else fs_hz
+    rate = raw.fs_hz or fs_hz
+    if not rate and path.with_name(f"{path.name}.hea").is_file():
+        rate = read_header(path).fs_hz
     if not rate:
         raise DataError(
             f"the sampling rate of {file} must be known; neither it nor a header beside it says one"
         )
     return Annotations(
-        samples=np.asarray(raw.sample, dtype=np.int64),
-        symbols=np.asarray(raw.symbol, dtype=np.str_),
-        subtypes=np.asarray(raw.subtype, dtype=np.int64),
-        aux=tuple(text.rstrip("\0") for text in raw.aux_note),
+        samples=np.array(raw.samples, dtype=np.int64),
+        symbols=np.array([symbol_of[code] for code in raw.codes], dtype=np.str_),
+        subtypes=np.array(raw.subtypes, dtype=np.int64),
+        aux=tuple(raw.aux),
         fs_hz=float(rate),
     )
 
@@ -302,6 +306,14 @@ def write_record(
     return _write(path, [f"{path.name}.dat", f"{path.name}.hea"], write)[1]
 
 
+@functools.cache
+def _symbols() -> dict[int, str]:
+    """Return the symbol of each code."""
+    from wfdb.io.annotation import ann_label_table
+
+    return dict(zip(ann_label_table["label_store"], ann_label_table["symbol"], strict=True))
+
+
 def _guard(call: Callable[[], Any], requirement: str) -> Any:
     """Call wfdb; whatever it raises on malformed input becomes one line."""
     try:
@@ -342,19 +354,21 @@ def _read_signal(path: Path, header: Header, columns: Sequence[int]) -> NDArray[
         ),
         f"the signals of record {path} must be readable",
     )
-    rate = header.oversampling(columns)
-    out = np.empty((header.n_samples * rate, len(columns)), dtype=np.float32)
-    for place, (lead, scale) in enumerate(zip(channels, scales, strict=True)):
-        values = raw.e_p_signal[place]
+    for lead, values in zip(channels, raw.e_p_signal, strict=True):
         if len(values) != header.n_samples * lead.per_frame:
             raise DataError(
                 f"lead {lead.name} of record {path} must hold {header.n_samples} samples as its "
                 f"header says; got {len(values) // lead.per_frame}: is the file truncated?"
             )
+    rate = header.oversampling(columns)
+    out = np.empty((header.n_samples * rate, len(columns)), dtype=np.float32)
+    for place, (lead, scale) in enumerate(zip(channels, scales, strict=True)):
+        values = raw.e_p_signal[place]
         if lead.per_frame != rate:
             times = np.arange(len(out)) / rate
             values = np.interp(times, np.arange(len(values)) / lead.per_frame, values)
-        np.multiply(values, scale, out=out[:, place], casting="same_kind")
+        with np.errstate(over="ignore"):  # looked at below
+            np.multiply(values, scale, out=out[:, place], casting="same_kind")
     if np.isinf(out).any():
         raise DataError(f"the signals of record {path} must be finite; its gains make them not so")
     return out

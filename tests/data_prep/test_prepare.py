@@ -153,24 +153,6 @@ def test_several_records_of_a_patient_stay_together(small_folder, tmp_path):
         assert store.patients == tuple(sides[side])
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("t.csv", "record,patient\np0,a\np0,b\n", "twice: p0"),
-        ("t.csv", "record,patient\np0,a\n", "it lacks p1"),
-        ("t.csv", "name,who\np0,a\n", "columns record,patient"),
-        ("t.csv", "record,patient\np0\n", "columns record,patient"),
-        ("t.csv", "", "a name is missing"),
-        ("t.toml", '"p0" = ', "or TOML"),
-        ("t.toml", '"p0" = ""', "a name is missing"),
-    ],
-)
-def test_a_bad_table_of_patients_is_refused(small_folder, tmp_path, name, text, message):
-    (tmp_path / name).write_text(text)
-    with pytest.raises(DataError, match=message):
-        make_plan("wfdb", records=small_folder, patients=tmp_path / name)
-
-
 def test_what_is_left_out_is_counted_with_its_reason(small_folder, tmp_path, write_patient):
     write_patient(small_folder, "one_lead", leads=("II",), seed=7)
     path = write_patient(small_folder, "no_beats", seed=8)
@@ -197,84 +179,3 @@ def test_gaps_are_counted(small_folder, tmp_path):
     assert {name: r.invalid_samples for name, r in records.items() if r.invalid_samples} == {
         "p2": 20
     }
-
-
-def _only(folder, *symbols):
-    for file in folder.glob("*.hea"):
-        record = read_record(file.with_suffix(""))
-        kept = [i for i, symbol in enumerate(record.symbols) if symbol in symbols]
-        write_annotations(
-            file.with_suffix(""),
-            "atr",
-            samples=record.beats[kept],
-            symbols=record.symbols[kept],
-            fs_hz=250,
-        )
-
-
-def _split_file(folder, text):
-    file = folder / "split.toml"
-    file.write_text(text)
-    return str(file)
-
-
-BAD = {
-    "unknown source": (lambda f: {"source": "mitdc"}, "source must be one of mitdb"),
-    "unknown split": (lambda f: {"split": "random"}, "split of source wfdb must be one of"),
-    "no folder named": (lambda f: {"records": None}, "--records DIR"),
-    "missing folder": (lambda f: {"records": f / "no"}, "is not a folder"),
-    "a file for a folder": (lambda f: {"records": f / "p0.hea"}, "is not a folder"),
-    "unknown lead": (
-        lambda f: {"signal": SignalSpec(leads=("aVR", "V1"))},
-        "must have a lead aVR .* it has II, V1",
-    ),
-    "truncated signal": (lambda f: os.truncate(f / "p3.dat", 1000) or {}, "p3.dat .* truncated"),
-    "missing annotation": (lambda f: (f / "p3.atr").unlink() or {}, "annotation file p3.atr"),
-    "no beats of S": (lambda f: _only(f, "N", "V") or {}, "class S"),
-    "no beats of V in training": (
-        lambda f: (
-            _only(f, "N", "A")
-            or {"split": _split_file(f, 'train = ["p0", "p1"]\ntest = ["p2", "p3"]')}
-        ),
-        "beats of class V",
-    ),
-    "labels of other symbols": (
-        lambda f: {"labels": _labels(f, '"N" = "N"\n"A" = "S"')},
-        "at most 1% of the beats .*'V' 3",
-    ),
-    "labels missing": (lambda f: {"labels": f / "none.toml"}, "readable TOML"),
-    "patient on both sides": (
-        lambda f: {"split": _split_file(f, 'train = ["p0", "p1"]\ntest = ["p1", "p2"]')},
-        "on both are p1",
-    ),
-}
-
-
-def _labels(folder, text):
-    file = folder / "labels.toml"
-    file.write_text(text)
-    return file
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_refused_in_one_line_and_leaves_nothing(small_folder, tmp_path, case):
-    damage, message = BAD[case]
-    settings = {"source": "wfdb", "records": small_folder, **damage(small_folder)}
-    with pytest.raises(DataError, match=message) as caught:
-        prepare(out=tmp_path / "store", **settings)
-    assert "\n" not in str(caught.value)
-    assert {path.name for path in tmp_path.iterdir()} == {"recordings"}
-
-
-def test_a_folder_without_records_is_refused(tmp_path):
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="must hold WFDB records"):
-        prepare("wfdb", tmp_path / "store", records=tmp_path / "empty")
-
-
-def test_records_without_any_beat_are_refused(tmp_path, write_patient):
-    for name in ("a", "b"):
-        path = write_patient(tmp_path, name)
-        write_annotations(path, "atr", samples=[9], symbols=["~"], fs_hz=250)
-    with pytest.raises(DataError):
-        make_plan("wfdb", records=tmp_path)
