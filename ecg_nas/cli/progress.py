@@ -31,8 +31,8 @@ class Progress:
         done: Evaluations made, those of earlier processes included.
         failed: How many of them have no score.
         best: Highest score so far.
-        rank_correlation: Kendall's tau of the predictor on the last batch; ``None`` before it
-            has predicted.
+        rank_correlation: Kendall's tau of the predictor over what it proposed, all promising, so
+            below the tau over the whole space; ``None`` before it has predicted.
         stage: What is being done, for people.
     """
 
@@ -108,7 +108,7 @@ class Progress:
         if tau is None:
             return None
         self.rank_correlation = float(tau)
-        return f"predictor's rank correlation on this batch {self.rank_correlation:+.2f}"
+        return f"predictor's rank correlation within its proposals {self.rank_correlation:+.2f}"
 
 
 @contextmanager
