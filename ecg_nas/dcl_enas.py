@@ -14,11 +14,12 @@ References:
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from ecg_nas import seeds
@@ -26,9 +27,6 @@ from ecg_nas.algorithm import Allowed, Archive, Proposal, SearchAlgorithm, Told,
 from ecg_nas.errors import ConfigError
 from ecg_nas.predictor.dcl import DclConfig, DclPredictor
 from search_spaces import Architecture, SearchSpace
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +37,10 @@ class DclEnasConfig:
         fes_max: Full trainings in all.
         n_init: Random architectures trained before the predictor is first used.
         n_infill: Architectures trained between two fits of the predictor.
-        explore: Share of an infill chosen by single members of the ensemble, not by their mean.
+        infill: How the places of an infill are chosen, in turn: ``mean`` takes the architecture
+            that the whole ensemble puts first, ``member`` the one that a random member puts first,
+            ``novel`` the one whose structure is farthest from everything trained so far.
+        novel_share: Share of the candidates, the best predicted ones, that ``novel`` looks at.
         t_gap: Generations evolved between two infills.
         population: Parents a generation; the first are the best ones trained so far.
         crossover: Probability that a child has two parents.
@@ -50,7 +51,15 @@ class DclEnasConfig:
     fes_max: int = 100
     n_init: int = 16
     n_infill: int = 6
-    explore: float = 0.5
+    infill: tuple[Literal["mean", "member", "novel"], ...] = (
+        "mean",
+        "novel",
+        "mean",
+        "member",
+        "mean",
+        "novel",
+    )
+    novel_share: float = 0.5
     t_gap: int = 8
     population: int = 40
     crossover: float = 0.5
@@ -62,9 +71,19 @@ class DclEnasConfig:
         for name, smallest in least.items():
             if getattr(self, name) < smallest:
                 raise ConfigError(f"{name} must be at least {smallest}; got {getattr(self, name)}")
-        for name in ("explore", "crossover"):
+        for name in ("novel_share", "crossover"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} must be from 0 to 1; got {getattr(self, name)}")
+        if not self.infill:
+            raise ConfigError("infill must name at least one way to choose; got none")
+
+
+class _Candidate(NamedTuple):
+    """An architecture that evolution met, with what each member of the ensemble says of it."""
+
+    architecture: Architecture
+    members: NDArray[np.float64]
+    mean: float
 
 
 class DclEnas(SearchAlgorithm):
@@ -101,7 +120,7 @@ class DclEnas(SearchAlgorithm):
         rng = seeds.generator(self._seed, "infill", done)
         started = time.perf_counter()
         predictor = self._fine_tuned()
-        proposals = self._pick(self._evolve(predictor, rng), count, rng)
+        proposals = self._pick(predictor, self._evolve(predictor, rng), count, rng)
         self._predictor_seconds += time.perf_counter() - started
         return proposals
 
@@ -155,7 +174,7 @@ class DclEnas(SearchAlgorithm):
 
     def _compare(self, outcomes: Sequence[Told]) -> None:
         """Count the pairs of an infill that came out as predicted before it was trained."""
-        measured = [told for told in outcomes if told.score is not None]
+        measured = [t for t in outcomes if t.score is not None and np.isfinite(t.score)]
         # After a crash the predictor may not be there: then it is fitted again, as it was.
         predicted = self._fine_tuned().predict([told.architecture for told in measured])
         scores = np.array([told.score for told in measured])
@@ -176,41 +195,32 @@ class DclEnas(SearchAlgorithm):
             self._fitted_to = len(self._archive)
         return self._predictor
 
-    def _evolve(
-        self, predictor: DclPredictor, rng: np.random.Generator
-    ) -> dict[str, tuple[Architecture, NDArray[np.float64]]]:
-        """Return every new architecture met in ``t_gap`` generations, with its members' scores."""
+    def _evolve(self, predictor: DclPredictor, rng: np.random.Generator) -> dict[str, _Candidate]:
+        """Return every new architecture met in ``t_gap`` generations, by key."""
         config = self._config
-        order = np.argsort(np.negative(self._archive.scores()), kind="stable")
         trained = self._archive.architectures
-        parents = [trained[i] for i in order[: config.population]]
-        fitness = {a.key: s for a, s in zip(parents, predictor.predict(parents), strict=True)}
-        known = {arch.key: arch for arch in parents}
-        met: dict[str, tuple[Architecture, NDArray[np.float64]]] = {}
+        order = np.argsort(np.negative(self._archive.scores()), kind="stable")
+        start = {trained[i].key: trained[i] for i in order[: config.population]}
+        met = _predicted(predictor, list(start.values()))
+        parents = list(met.values())
         for _ in range(config.t_gap):
-            children = self._offspring(parents, known, rng)
+            children = self._offspring([parent.architecture for parent in parents], met, rng)
             if not children:
                 break
-            scores = predictor.predict_members(children)
-            for child, members in zip(children, scores.T, strict=True):
-                known[child.key] = child
-                fitness[child.key] = float(members.mean())
-                if child.key not in self._archive:
-                    met[child.key] = (child, members)
-            pool = {arch.key: arch for arch in [*parents, *children]}
-            best = sorted(pool, key=lambda key: fitness[key], reverse=True)
-            parents = [pool[key] for key in best[: config.population]]
-        return met
+            brood = _predicted(predictor, children)
+            met |= brood
+            ranked = sorted([*parents, *brood.values()], key=lambda c: c.mean, reverse=True)
+            parents = ranked[: config.population]
+        return {key: found for key, found in met.items() if key not in self._archive}
 
     def _offspring(
         self,
         parents: Sequence[Architecture],
-        known: Iterable[str],
+        met: Container[str],
         rng: np.random.Generator,
     ) -> list[Architecture]:
         """Return children of one generation that are allowed and were not met before."""
-        met = set(known)
-        children = []
+        children: dict[str, Architecture] = {}
         for _ in range(self._config.population):
             first, second = (parents[i] for i in rng.integers(len(parents), size=2))
             child = first
@@ -218,31 +228,61 @@ class DclEnas(SearchAlgorithm):
                 child = self._space.crossover(first, second, rng)
             if child.key in met or rng.random() < 0.5:
                 child = self._space.mutate(child, rng)
-            if child.key not in met and (self._allowed is None or self._allowed(child)):
-                met.add(child.key)
-                children.append(child)
-        return children
+            key = child.key
+            if key not in met and (self._allowed is None or self._allowed(child)):
+                children[key] = child
+        return list(children.values())
 
     def _pick(
         self,
-        candidates: dict[str, tuple[Architecture, NDArray[np.float64]]],
+        predictor: DclPredictor,
+        candidates: Mapping[str, _Candidate],
         count: int,
         rng: np.random.Generator,
     ) -> list[Proposal]:
-        """Return the infill: the best of the ensemble's mean, then bests of single members."""
+        """Return the infill: each place chosen in its own way from what evolution met.
+
+        The ensemble's favourites alone would circle round the first good region; novel ones, and
+        favourites of single members, show the predictor where it is wrong.
+        """
         left = dict(candidates)
-        n_explore = round(count * self._config.explore)
-        picked: list[Proposal] = []
+        picked: list[Architecture] = []
         while left and len(picked) < count:
-            if len(picked) < count - n_explore:
-                key = max(left, key=lambda k: float(left[k][1].mean()))
+            way = self._config.infill[len(picked) % len(self._config.infill)]
+            if way == "novel":
+                key = self._most_novel(predictor, left, picked)
+            elif way == "member":
+                member = int(rng.integers(self._config.predictor.encoder.members))
+                key = max(left, key=lambda k: float(left[k].members[member]))
             else:
-                member = rng.integers(len(next(iter(left.values()))[1]))
-                key = max(left, key=lambda k: float(left[k][1][member]))
-            picked.append(Proposal(architecture=left.pop(key)[0], origin="predictor"))
+                key = max(left, key=lambda k: left[k].mean)
+            picked.append(left.pop(key).architecture)
+        proposals = [Proposal(architecture=arch, origin="predictor") for arch in picked]
         if len(picked) < count:  # evolution met too few: the space is small or the limits tight
-            known = {proposal.architecture.key for proposal in picked}
             fillers = self._random(count, "exploration")
-            fillers.sort(key=lambda p: p.architecture.key in known)  # repeats last
-            picked += fillers[: count - len(picked)]
-        return picked
+            fillers.sort(key=lambda p: p.architecture in picked)  # repeats last
+            proposals += fillers[: count - len(picked)]
+        return proposals
+
+    def _most_novel(
+        self,
+        predictor: DclPredictor,
+        candidates: Mapping[str, _Candidate],
+        picked: Sequence[Architecture],
+    ) -> str:
+        """Return the key of the promising candidate that is least like any known architecture."""
+        ranked = sorted(candidates, key=lambda k: candidates[k].mean, reverse=True)
+        promising = ranked[: max(1, int(len(ranked) * self._config.novel_share))]
+        nearest = predictor.structural_distance(
+            [candidates[key].architecture for key in promising],
+            [*self._archive.architectures, *picked],
+        ).min(axis=1)
+        return promising[int(nearest.argmax())]  # of equals, the best predicted
+
+
+def _predicted(predictor: DclPredictor, archs: Sequence[Architecture]) -> dict[str, _Candidate]:
+    scores = predictor.predict_members(archs)
+    return {
+        arch.key: _Candidate(arch, members, float(members.mean()))
+        for arch, members in zip(archs, scores.T, strict=True)
+    }

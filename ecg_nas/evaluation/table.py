@@ -91,6 +91,11 @@ class TableEvaluator(Evaluator):
     @override
     def evaluate(self, candidates: Sequence[Candidate]) -> Iterator[Evaluation]:
         for candidate in candidates:
+            if candidate.architecture.space != nasbench201.SPACE.name:
+                raise TableError(
+                    f"the table holds cells of {nasbench201.SPACE.name}; got an architecture of "
+                    f"{candidate.architecture.space}"
+                )
             row = nasbench201.to_index(candidate.architecture)
             metrics: dict[str, Any] = {
                 "test_accuracy": float(self._test[row]),

@@ -65,8 +65,8 @@ class HardEncoder:
         """Return the codes of ``archs``, in their order.
 
         Raises:
-            ArchitectureError: If a cell has more paths, nodes or operations on a path than its
-                space says it can have.
+            ArchitectureError: If an architecture is of another space, or has more paths, nodes or
+                operations on a path than its space says it can have.
             ValueError: If ``archs`` is empty.
         """
         if not archs:
@@ -79,6 +79,10 @@ class HardEncoder:
     def _row(self, arch: Architecture) -> _Row:
         key = arch.key
         if key not in self._rows:
+            if arch.space != self._space.name:
+                raise ArchitectureError(
+                    f"architectures must be of space {self._space.name}; got one of {arch.space}"
+                )
             self._rows[key] = self._encode(self._space.graph(arch))
         return self._rows[key]
 

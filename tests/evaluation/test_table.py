@@ -1,0 +1,121 @@
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from ecg_nas.errors import EcgNasError
+from ecg_nas.evaluation.base import Candidate
+from ecg_nas.evaluation.table import DATASETS, TableError, TableEvaluator
+from search_spaces import load
+from search_spaces.nasbench201 import all_architectures, from_index, from_string
+
+
+def candidate(arch, slot=0):
+    return Candidate(slot=slot, architecture=arch, seed=0)
+
+
+def write(path, n_rows=15_625, spoil=None, columns=None):
+    """Write a table whose cell ``i`` scores ``i / 1000``, its rows shuffled."""
+    index = np.random.default_rng(0).permutation(15_625)[:n_rows]
+    values = {
+        f"edge_ops_{edge}": (index // 5 ** (5 - edge) % 5).astype("int8") for edge in range(6)
+    }
+    for offset, name in enumerate(("c100_val", "c100_test", "c100_params_M", "c100_train_s")):
+        values[name] = (index / 1000 + offset).astype("float32")
+    for name in columns or ():
+        del values[name]
+    if spoil is not None:
+        spoil(values)
+    pyarrow.parquet.write_table(pyarrow.table(values), path)
+    return path
+
+
+def test_looks_up_the_exact_cell(tmp_path):
+    evaluator = TableEvaluator(write(tmp_path / "t.parquet"), "cifar100")
+    picked = [0, 1, 7_000, 15_624]
+    found = evaluator.evaluate([candidate(from_index(i), slot) for slot, i in enumerate(picked)])
+    for slot, (index, result) in enumerate(zip(picked, found, strict=True)):
+        assert result.slot == slot
+        assert result.score == pytest.approx(index / 1000, abs=1e-5)
+        assert result.metrics["test_accuracy"] == pytest.approx(index / 1000 + 1, abs=1e-5)
+        assert result.metrics["params"] == pytest.approx((index / 1000 + 2) * 1e6, rel=1e-6)
+    assert evaluator.optimum == pytest.approx(15.624)
+    assert "cifar100 validation" in evaluator.metric
+
+
+def repeat_a_cell(values):
+    for name in values:
+        values[name][0] = values[name][1]
+
+
+def lose_a_value(values):
+    values["c100_val"][5] = np.nan
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"n_rows": 100}, {"spoil": repeat_a_cell}, {"spoil": lose_a_value}, {"columns": ["c100_val"]}],
+)
+def test_a_table_that_is_not_whole_is_refused(tmp_path, options):
+    path = write(tmp_path / "t.parquet", **options)
+    with pytest.raises(TableError) as caught:
+        TableEvaluator(path, "cifar100")
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_or_damaged_file_is_refused(tmp_path):
+    with pytest.raises(TableError, match="--table"):
+        TableEvaluator(tmp_path / "none.parquet", "cifar10")
+    path = write(tmp_path / "t.parquet")
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(EcgNasError, match="cannot be read"):
+        TableEvaluator(path, "cifar100")
+
+
+def test_an_unknown_data_set_is_refused(tmp_path):
+    with pytest.raises(TableError, match="cifar10, cifar100, imagenet16"):
+        TableEvaluator(tmp_path / "t.parquet", "mnist")
+
+
+def test_a_cell_of_another_space_is_refused(tmp_path):
+    evaluator = TableEvaluator(write(tmp_path / "t.parquet"), "cifar100")
+    arch = load("ecg1d").sample(np.random.default_rng(0))
+    with pytest.raises(TableError, match="nasbench201"):
+        list(evaluator.evaluate([candidate(arch)]))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("dataset", "validation", "test"),
+    [
+        ("cifar10", 91.6067, 94.3733),
+        ("cifar100", 73.4933, 73.5133),
+        ("imagenet16", 46.7333, 47.3111),
+    ],
+)
+def test_the_published_optima(data_dir, dataset, validation, test):
+    evaluator = TableEvaluator(data_dir / "nb201" / "nb201.parquet", dataset)
+    results = list(evaluator.evaluate([candidate(arch) for arch in all_architectures()]))
+    assert evaluator.optimum == pytest.approx(validation, abs=1e-4)
+    assert max(r.score for r in results) == evaluator.optimum
+    assert max(r.metrics["test_accuracy"] for r in results) == pytest.approx(test, abs=1e-4)
+
+
+@pytest.mark.real
+def test_every_string_of_the_table_is_the_cell_looked_up(data_dir):
+    path = data_dir / "nb201" / "nb201.parquet"
+    table = pyarrow.parquet.read_table(path, columns=["arch", "c10valid_val"])
+    rows = np.random.default_rng(0).choice(table.num_rows, 300, replace=False)
+    cells = [from_string(table["arch"][int(row)].as_py()) for row in rows]
+    results = TableEvaluator(path, "cifar10").evaluate([candidate(cell) for cell in cells])
+    expected = [table["c10valid_val"][int(row)].as_py() for row in rows]
+    assert [result.score for result in results] == pytest.approx(expected)
+
+
+def test_all_data_sets_name_their_columns():
+    assert {columns.searched for columns in DATASETS.values()} == {
+        "c10valid_val",
+        "c100_val",
+        "img_val",
+    }
