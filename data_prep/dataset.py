@@ -1,8 +1,9 @@
 """The signal store on disk, and the beats that a specification cuts from it.
 
 A store is a folder: ``manifest.json``, and one folder a side, ``train/`` and ``test/``, each with
-``signal.npy`` (filtered signals of all its records, one after another), ``beats.npz``,
-``notes.npz`` (all annotations as they were) and ``records.json``. Opening one side touches no
+``signal.npy`` (filtered signals of all its records, one after another), ``baseline.npy`` (what was
+taken from them, for specifications that want it otherwise), ``beats.npz``, ``notes.npz`` (all
+annotations as they were) and ``records.json``. Opening one side touches no
 file of the other: who searches on ``train`` cannot have seen ``test``.
 """
 
@@ -68,8 +69,10 @@ class BeatDataset:
 
     Attributes:
         windows: ``(beats, window_channels, samples)`` float32, filtered mV; see ``beats.Cut``.
-        scale: ``(records, leads)`` float32, mV: amplitude per record and lead.
-        reference: ``(records, leads, samples)`` float32, mV: median beat of each record.
+        scale: ``(levels, leads)`` float32, mV: amplitude per lead.
+        reference: ``(levels, leads, samples)`` float32, mV: median beat.
+        level: ``(beats,)`` int64: which row of ``scale`` and ``reference`` is a beat's. A level
+            is a record, unless the beats are causal.
         context: ``(beats, features)`` float32.
         y: ``(beats,)`` int64 index into ``spec.signal.classes``.
         record: ``(beats,)`` int64 index into ``record_names``.
@@ -87,6 +90,7 @@ class BeatDataset:
     windows: NDArray[np.float32]
     scale: NDArray[np.float32]
     reference: NDArray[np.float32]
+    level: NDArray[np.int64]
     context: NDArray[np.float32]
     y: NDArray[np.int64]
     record: NDArray[np.int64]
@@ -106,7 +110,7 @@ class BeatDataset:
     def network_input(self) -> NDArray[np.float32]:
         """Return what a network sees: ``(beats, channels, samples)`` float32."""
         return network_input(
-            self.windows, self.scale[self.record], self.reference[self.record], self.spec
+            self.windows, self.scale[self.level], self.reference[self.level], self.spec
         )
 
 
@@ -181,14 +185,22 @@ class SignalStore:
         n_beats = int(has_class.sum())
         windows = np.empty((n_beats, spec.window_channels, spec.samples), dtype=np.float32)
         context = np.empty((n_beats, len(spec.context_names)), dtype=np.float32)
-        scale = np.empty((len(self.records), n_leads), dtype=np.float32)
-        reference = np.empty((len(self.records), n_leads, spec.samples), dtype=np.float32)
+        level = np.empty(n_beats, dtype=np.int64)
+        scale = [np.empty((0, n_leads), dtype=np.float32)]
+        reference = [np.empty((0, n_leads, spec.samples), dtype=np.float32)]
+        baseline = None if spec.baseline == self.signal_spec.baseline else self._baseline()
         bounds = np.searchsorted(self.beats["record"], np.arange(len(self.records) + 1))
-        row = 0
+        row = n_levels = 0
         for index, record in enumerate(self.records):
             part = slice(bounds[index], bounds[index + 1])
+            span = slice(record.offset, record.offset + record.length)
+            signal = self.signal[span]
+            if spec.baseline != self.signal_spec.baseline:
+                from data_prep.signal import with_baseline  # scipy, only where it filters
+
+                signal = with_baseline(signal, None if baseline is None else baseline[span], spec)
             cut = cut_beats(
-                self.signal[record.offset : record.offset + record.length],
+                signal,
                 self.beats["position"][part],
                 self.beats["sample"][part] / record.fs_hz,
                 spec,
@@ -196,15 +208,19 @@ class SignalStore:
             kept = has_class[part]
             rows = slice(row, row := row + int(kept.sum()))
             windows[rows], context[rows] = cut.windows[kept], cut.context[kept]
-            scale[index], reference[index] = cut.scale, cut.reference
+            level[rows] = cut.level[kept] + n_levels
+            scale.append(cut.scale)
+            reference.append(cut.reference)
+            n_levels += len(cut.scale)
         patient_of = np.array(
             [self.patients.index(r.patient) for r in self.records], dtype=np.int64
         )
         of_record = self.beats["record"][has_class]
         return BeatDataset(
             windows=windows,
-            scale=scale,
-            reference=reference,
+            scale=np.concatenate(scale),
+            reference=np.concatenate(reference),
+            level=level,
             context=context,
             y=self.beats["y"][has_class],
             record=of_record,
@@ -218,6 +234,28 @@ class SignalStore:
             split=self.split,
             fingerprint=self.fingerprint,
         )
+
+    def check_baseline(self) -> None:
+        """Check that the baseline is there, if there must be one, and as it was written.
+
+        Raises:
+            DataError: If it was altered or cut off.
+        """
+        self._baseline()
+
+    def _baseline(self) -> NDArray[np.float32] | None:
+        """Map what was taken from the signals; only some specifications need it."""
+        if self.signal_spec.baseline == "none":
+            return None
+        file = self.folder / self.split / "baseline.npy"
+        baseline = _map_signal(file)
+        expected = self.manifest.get("digests", {}).get(f"{self.split} baseline")
+        if baseline.shape != self.signal.shape or digest_of(baseline) != expected:
+            raise DataError(
+                f"{file} must be as prepare wrote it; it was altered: remove the store and prepare "
+                "it again"
+            )
+        return baseline
 
 
 BEAT_ARRAYS = ("position", "sample", "symbol", "y", "record")
@@ -298,6 +336,11 @@ def digest(
         state.update(str(beats[name].dtype).encode() + np.ascontiguousarray(beats[name]).tobytes())
     state.update(np.ascontiguousarray(signal).data)
     return state.hexdigest()
+
+
+def digest_of(signal: NDArray[np.float32]) -> str:
+    """Return the BLAKE2 of one array's content."""
+    return hashlib.blake2b(np.ascontiguousarray(signal).data, digest_size=16).hexdigest()
 
 
 def _load_json(file: Path) -> Any:

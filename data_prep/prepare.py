@@ -23,6 +23,7 @@ from data_prep.dataset import (
     VERSION,
     StoredRecord,
     digest,
+    digest_of,
     open_store,
     read_manifest,
 )
@@ -30,7 +31,7 @@ from data_prep.errors import DataError
 from data_prep.labels import BEAT_SYMBOLS
 from data_prep.plan import Plan, PlannedRecord, make_plan
 from data_prep.record import Record, read_record
-from data_prep.signal import condition, resampled_length, resampled_positions
+from data_prep.signal import condition_parts, resampled_length, resampled_positions
 from data_prep.sources.base import Side
 
 SIDES: tuple[Side, ...] = ("train", "test")
@@ -148,7 +149,7 @@ def _is_whole(out: Path, manifest: Mapping[str, Any]) -> bool:
     """Say whether the store at ``out`` can be opened and is what was just built again."""
     try:
         for side in SIDES:
-            open_store(out, side)
+            open_store(out, side).check_baseline()
     except DataError:
         return False
     return bool(read_manifest(out)["digests"] == manifest["digests"])
@@ -158,7 +159,7 @@ def _build(plan: Plan, folder: Path, on_event: OnEvent) -> dict[str, Any]:
     """Write a store into ``folder``; the fingerprint is of settings and recordings as read."""
     settings = _settings(plan)
     state = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16)
-    digests = {}
+    digests: dict[str, str] = {}
     missing: list[dict[str, Any]] = []
     done = 0
     for side in SIDES:
@@ -167,12 +168,18 @@ def _build(plan: Plan, folder: Path, on_event: OnEvent) -> dict[str, Any]:
         beats: list[dict[str, NDArray[Any]]] = []
         notes: list[dict[str, NDArray[Any]]] = []
         signal = _new_signal(folder / side / "signal.npy", plan, side)
+        baseline = None
+        if plan.signal.baseline != "none":
+            baseline = _new_signal(folder / side / "baseline.npy", plan, side)
         offset = 0
         for index, planned in enumerate(plan.on(side)):
             record = _read(planned, plan)
             state.update(_content(record, side))
-            filtered = condition(record.signal, record.fs_hz, plan.signal)
+            parts = condition_parts(record.signal, record.fs_hz, plan.signal)
+            filtered = parts.signal
             signal[offset : offset + len(filtered)] = filtered
+            if baseline is not None:
+                baseline[offset : offset + len(filtered)] = parts.baseline
             stored.append(_stored(planned, record, offset, len(filtered)))
             missing += _gaps(stored[-1])
             beats.append(_beat_arrays(planned, record, len(filtered), plan.signal.fs_hz, index))
@@ -195,6 +202,9 @@ def _build(plan: Plan, folder: Path, on_event: OnEvent) -> dict[str, Any]:
         )
         digests[side] = digest(signal, arrays, stored)
         signal.flush()
+        if baseline is not None:
+            digests[f"{side} baseline"] = digest_of(baseline)
+            baseline.flush()
     manifest = {
         "format": FORMAT,
         "version": VERSION,

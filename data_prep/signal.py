@@ -1,12 +1,13 @@
 """Make raw signals comparable: pure functions from ``(samples, leads)`` to the same.
 
 All filters that a store needs look a bounded time ahead (``SignalSpec.look_ahead_s``), so that a
-stream gives the same numbers: gaps 0.04 s, the low-pass 0.064 s, the two medians 0.4 s. Only a
+stream gives the same numbers: gaps 0.04 s, the low-pass 0.06 s, the two medians 0.4 s. Only a
 high-pass (``SignalSpec.band_hz``) of zero phase looks at the whole recording.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from data_prep import gaps
-from data_prep.beats import BASELINE_S, LOW_PASS_S, SignalSpec
+from data_prep.spec import BASELINE_S, HIGH_PASS_HZ, LOW_PASS_S, BeatSpec, SignalSpec
 
 # Side lobes at -53 dB.
 _KAISER_BETA = 5.0
@@ -83,6 +84,55 @@ def filter_filled(
     return Conditioned(signal=out, baseline=baseline)
 
 
+def with_baseline(
+    signal: NDArray[np.float32], baseline: NDArray[np.float32] | None, spec: BeatSpec
+) -> NDArray[np.float32]:
+    """Return the signal of one recording with its baseline as ``spec.baseline`` says.
+
+    Args:
+        signal: ``(samples, leads)`` as its store has it.
+        baseline: ``(samples, leads)`` what was taken from it; ``None`` if nothing was.
+        spec: How beats will be cut from it.
+    """
+    if spec.baseline == spec.signal.baseline:
+        return signal
+    whole = signal if baseline is None else signal + baseline
+    if spec.baseline == "none" or len(whole) == 0:
+        return whole
+    if spec.causal:
+        return HighPass(spec.signal.fs_hz).push(whole)
+    return band_pass(whole, spec.signal.fs_hz, (HIGH_PASS_HZ, 0.0))
+
+
+class HighPass:
+    """A high-pass of 0.5 Hz that looks back only, and goes on from piece to piece.
+
+    Args:
+        fs_hz: Sampling rate.
+    """
+
+    def __init__(self, fs_hz: float) -> None:
+        from scipy.signal import butter, sosfilt_zi
+
+        self._sections = butter(_HIGH_PASS_ORDER, HIGH_PASS_HZ, "highpass", fs=fs_hz, output="sos")
+        self._at_rest = sosfilt_zi(self._sections)
+        self._state: NDArray[np.float64] | None = None
+
+    def push(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the next samples, ``(samples, leads)``, filtered."""
+        from scipy.signal import sosfilt
+
+        if len(signal) == 0:
+            return signal
+        if self._state is None:
+            # As if the recording had always been at its first value.
+            self._state = self._at_rest[:, :, None] * signal[0].astype(np.float64)
+        out, self._state = sosfilt(
+            self._sections, signal.astype(np.float64), axis=0, zi=self._state
+        )
+        return np.asarray(out, dtype=np.float32)
+
+
 def ratio(fs_from_hz: float, fs_to_hz: float) -> Fraction:
     """Return the fraction by which :func:`resample` changes the number of samples."""
     return (Fraction(fs_to_hz) / Fraction(fs_from_hz)).limit_denominator(2000)
@@ -143,13 +193,10 @@ def resample(
     cutoff = cutoff_hz if 0 < cutoff_hz < highest else highest
     if len(signal) == 0 or (change == 1 and cutoff >= highest):
         return signal
-    from scipy.signal import firwin, upfirdn
+    from scipy.signal import upfirdn
 
-    reach = low_pass_reach(fs_from_hz, up)
-    taps = firwin(2 * reach + 1, cutoff, window=("kaiser", _KAISER_BETA), fs=fs_from_hz * up)
-    for phase in range(up):
-        # Every phase on its own keeps a constant: no ripple on the baseline.
-        taps[phase::up] /= taps[phase::up].sum()
+    taps = _low_pass(fs_from_hz, up, cutoff)
+    reach = len(taps) // 2
     # Zeros in front, so that an output sample lies on the filter's middle.
     front = -reach % down
     n_out = resampled_length(len(signal), fs_from_hz, fs_to_hz)
@@ -164,6 +211,19 @@ def resample(
         for lead in signal.T
     ]
     return np.stack(columns, axis=1).astype(np.float32, copy=False)
+
+
+@functools.cache
+def _low_pass(fs_hz: float, up: int, cutoff_hz: float) -> NDArray[np.float64]:
+    """Return the taps of the low-pass at ``fs_hz`` times ``up``, with a gain of ``up``."""
+    from scipy.signal import firwin
+
+    reach = low_pass_reach(fs_hz, up)
+    taps = firwin(2 * reach + 1, cutoff_hz, window=("kaiser", _KAISER_BETA), fs=fs_hz * up)
+    for phase in range(up):
+        # Every phase on its own keeps a constant: no ripple on the baseline.
+        taps[phase::up] /= taps[phase::up].sum()
+    return np.asarray(taps)
 
 
 def two_median_baseline(signal: NDArray[np.float32], fs_hz: float) -> NDArray[np.float32]:

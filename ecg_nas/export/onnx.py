@@ -69,7 +69,7 @@ def input_shapes(spec: BeatSpec) -> dict[str, tuple[int, ...]]:
     leads = len(spec.signal.leads)
     shapes: dict[str, tuple[int, ...]] = {"window": (spec.window_channels, spec.samples)}
     shapes["context"] = (len(spec.context_names),)
-    if spec.scale == "record":
+    if spec.scale != "window":
         shapes["scale"] = (leads,)
     if spec.reference_beat:
         shapes["reference"] = (leads, spec.samples)

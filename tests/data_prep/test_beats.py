@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_scale_is_the_median_peak_to_peak_around_the_r_peak():
     signal[positions[0], 0] = 100  # one artefact does not decide
     spec = BeatSpec(signal=SIGNAL)
     cut = cut_beats(signal, positions, positions / 100, spec)
-    np.testing.assert_allclose(cut.scale, [3, AMPLITUDE_FLOOR_MV])
+    np.testing.assert_allclose(cut.scale[0], [3, AMPLITUDE_FLOOR_MV])
 
 
 def test_the_reference_is_the_median_beat():
@@ -67,7 +68,7 @@ def test_the_reference_is_the_median_beat():
     signal = rng.normal(size=(1000, 2)).astype(np.float32)
     positions = np.arange(100, 900, 37)
     cut = cut_beats(signal, positions, positions / 100, BeatSpec(signal=SIGNAL))
-    np.testing.assert_allclose(cut.reference, np.median(cut.windows, axis=0))
+    np.testing.assert_allclose(cut.reference[0], np.median(cut.windows, axis=0))
 
 
 def test_a_record_without_beats_is_no_trouble():
@@ -154,14 +155,25 @@ specs = st.builds(
     before_s=st.floats(0.05, 2),
     after_s=st.floats(0.05, 2),
     neighbours=st.integers(0, 2),
-    scale=st.sampled_from(["record", "window"]),
-    rhythm=st.sampled_from(["absolute", "local", "patient", "patient+local"]),
+    scale=st.sampled_from(["record", "r-peak", "window"]),
+    rhythm=st.sampled_from(["absolute", "local", "patient", "patient-median", "patient+local"]),
     reference_beat=st.booleans(),
 )
 
 
+@st.composite
+def _any_specs(draw):
+    """Specifications that also choose their baseline, and causality where it is allowed."""
+    spec = draw(specs)
+    if spec.signal.band_hz[0] > 0:
+        return spec
+    choices = {spec.signal.baseline, "high-pass", "none"}
+    causal = spec.neighbours <= 1 and draw(st.booleans())
+    return replace(spec, baseline=draw(st.sampled_from(sorted(choices))), causal=causal)
+
+
 @settings(deadline=None)
-@given(spec=specs)
+@given(spec=_any_specs())
 def test_a_specification_survives_json(spec):
     assert BeatSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
     assert SignalSpec.from_json(json.loads(json.dumps(spec.signal.to_json()))) == spec.signal
@@ -172,6 +184,8 @@ def test_a_specification_survives_json(spec):
     [
         ({"rhythm": "jazz"}, "rhythm must be one of"),
         ({"scale": "none"}, "scale must be"),
+        ({"baseline": "wavelet"}, "baseline must be one of"),
+        ({"causal": True, "neighbours": 2}, "at most one neighbour"),
         ({"before_s": 0}, "before_s"),
         ({"after_s": 99}, "after_s"),
         ({"neighbours": -1}, "neighbours"),

@@ -72,8 +72,9 @@ def test_beats_are_those_of_the_records(store, small_folder):
         rows = data.record == index
         np.testing.assert_array_equal(data.windows[rows], cut.windows)
         np.testing.assert_array_equal(data.context[rows], cut.context)
-        np.testing.assert_array_equal(data.scale[index], cut.scale)
-        np.testing.assert_array_equal(data.reference[index], cut.reference)
+        assert (data.level[rows] == index).all()
+        np.testing.assert_array_equal(data.scale[index], cut.scale[0])
+        np.testing.assert_array_equal(data.reference[index], cut.reference[0])
         np.testing.assert_array_equal(data.y[rows], label(record.symbols, mapping("aami")).y)
         np.testing.assert_array_equal(data.sample[rows], record.beats)
         np.testing.assert_array_equal(data.symbol[rows], record.symbols)

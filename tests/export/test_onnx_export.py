@@ -20,6 +20,7 @@ SPECS = {
     "neighbours": BeatSpec(
         signal=SIGNAL, neighbours=1, reference_beat=True, rhythm="patient+local"
     ),
+    "R peak": BeatSpec(signal=SIGNAL, scale="r-peak", causal=True),
     "one lead": BeatSpec(signal=replace(SIGNAL, leads=("MLII",)), neighbours=1, scale="window"),
 }
 
