@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from ecg_nas.algorithm import SearchAlgorithm
 from ecg_nas.baselines import (
@@ -11,17 +12,19 @@ from ecg_nas.baselines import (
     RegularizedEvolution,
     RegularizedEvolutionConfig,
 )
-from ecg_nas.dcl_enas import DclEnas, DclEnasConfig
-from ecg_nas.predictor.dcl import DclConfig
 from search_spaces import SearchSpace
 
 Factory = Callable[[SearchSpace, int, int], SearchAlgorithm]
 """Makes a method from the space, the budget and the seed."""
 
 
-def _dcl_enas(predictor: DclConfig) -> Factory:
+def _dcl_enas(**predictor: Any) -> Factory:
     def make(space: SearchSpace, budget: int, seed: int) -> SearchAlgorithm:
-        return DclEnas(space, DclEnasConfig(fes_max=budget, predictor=predictor), seed=seed)
+        from ecg_nas.dcl_enas import DclEnas, DclEnasConfig  # takes seconds to import
+        from ecg_nas.predictor.dcl import DclConfig
+
+        config = DclEnasConfig(fes_max=budget, predictor=DclConfig(**predictor))
+        return DclEnas(space, config, seed=seed)
 
     return make
 
@@ -35,12 +38,12 @@ def _regularized_evolution(space: SearchSpace, budget: int, seed: int) -> Search
 
 
 METHODS: Mapping[str, Factory] = {
-    "dcl-enas": _dcl_enas(DclConfig()),
+    "dcl-enas": _dcl_enas(),
     "random": _random,
     "regularized-evolution": _regularized_evolution,
     # Ablations: one stage left out.
-    "dcl-enas:no-pretraining": _dcl_enas(DclConfig(pretraining=False)),
-    "dcl-enas:regression": _dcl_enas(DclConfig(objective="regression")),
+    "dcl-enas:no-pretraining": _dcl_enas(pretraining=False),
+    "dcl-enas:regression": _dcl_enas(objective="regression"),
 }
 
 DEFAULT = ("dcl-enas", "regularized-evolution", "random")

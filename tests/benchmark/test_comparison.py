@@ -1,0 +1,140 @@
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from ecg_nas.benchmark.harness import Trace, compare
+from ecg_nas.benchmark.methods import DEFAULT, METHODS
+from ecg_nas.benchmark.summary import regret_curve, summarise
+from ecg_nas.errors import ConfigError
+from ecg_nas.evaluation.table import TableError
+
+QUICK = ("random", "regularized-evolution")
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """Accuracies that grow with the number of 3x3 convolutions."""
+    ops = np.stack(np.unravel_index(np.arange(15_625), (5,) * 6), axis=1)
+    score = (ops == 3).sum(axis=1) + np.random.default_rng(0).uniform(0, 0.5, 15_625)
+    values = {f"edge_ops_{edge}": ops[:, edge].astype("int8") for edge in range(6)}
+    for name in ("c10valid_val", "c10_params_M", "c10_train_s"):
+        values[name] = score.astype("float32")
+    values["c10_test"] = (10 + score).astype("float32")
+    path = tmp_path_factory.mktemp("table") / "nb201.parquet"
+    pyarrow.parquet.write_table(pyarrow.table(values), path)
+    return path
+
+
+def run(table, methods=QUICK, budget=40, n_seeds=3, **options):
+    return compare(
+        "nb201-cifar10", table, methods=methods, budget=budget, n_seeds=n_seeds, **options
+    )
+
+
+def without_seconds(traces):
+    return [(t.method, t.seed, t.scores, t.test) for t in traces]
+
+
+def test_every_method_spends_the_budget_and_repeats(table):
+    _, traces = run(table)
+    assert [(t.method, t.seed) for t in traces] == [(m, s) for m in QUICK for s in range(3)]
+    assert {len(t.scores) for t in traces} == {40}
+    assert without_seconds(run(table)[1]) == without_seconds(traces)
+    assert len({t.scores for t in traces}) == 6
+
+
+def test_methods_share_the_initial_design(table):
+    _, traces = run(table, methods=("random", "regularized-evolution", "dcl-enas"), budget=16)
+    for seed in range(3):
+        assert len({t.scores for t in traces if t.seed == seed}) == 1
+
+
+def test_processes_change_nothing(table):
+    seen = []
+    _, traces = run(table, budget=20, n_seeds=2, workers=2, on_trace=seen.append)
+    assert without_seconds(traces) == without_seconds(run(table, budget=20, n_seeds=2)[1])
+    assert {(t.method, t.seed) for t in seen} == {(t.method, t.seed) for t in traces}
+
+
+def test_the_default_methods_exist():
+    assert set(DEFAULT) < set(METHODS)
+
+
+def trace(method, seed, scores):
+    test = tuple(float("nan") if score is None else score + 1 for score in scores)
+    return Trace(method=method, seed=seed, scores=tuple(scores), test=test, seconds=seed + 1.0)
+
+
+def test_regret_is_to_the_best_so_far():
+    curve = regret_curve(trace("a", 0, [None, 3.0, 5.0, 4.0]), optimum=6.0)
+    assert curve.tolist() == [np.inf, 3, 1, 1]
+
+
+def test_the_summary_worked_out_by_hand():
+    flat = [1.0] * 31
+    traces = [
+        trace("a", 0, [*flat, 2.0, 4.0]),
+        trace("a", 1, [*flat, 3.0, 2.0]),
+        trace("b", 0, [4.0, *flat, 1.0]),
+    ]
+    result = summarise(traces, name="n", budget=33, metric="m", optimum=4.0)
+    assert {k: result[k] for k in ("name", "budget", "seeds", "metric", "optimum")} == {
+        "name": "n",
+        "budget": 33,
+        "seeds": 2,
+        "metric": "m",
+        "optimum": 4.0,
+    }
+    a, b = result["methods"]["a"], result["methods"]["b"]
+    assert list(a["regret"]) == ["16", "32", "33"]
+    assert a["regret"]["32"] == pytest.approx({"mean": 1.5, "std": np.sqrt(0.5), "median": 1.5})
+    assert a["regret"]["33"]["mean"] == 0.5
+    assert a["trainings_to_optimum"] == [33, None]
+    assert a["hit_rate"] == 0.5
+    assert a["test_accuracy"]["mean"] == 4.5
+    assert a["seconds_per_run"] == 1.5
+    assert a["regret_area"]["mean"] == pytest.approx((31 * 3 * 2 + 2 + 0 + 1 + 1) / 66)
+    assert b["trainings_to_optimum"] == [1]
+    assert b["regret"]["33"] == {"mean": 0, "std": None, "median": 0}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"methods": ["tabu"]}, "dcl-enas, random"),
+        ({"budget": 0}, "budget must be at least 1"),
+        ({"n_seeds": 0}, "seeds must be at least 1"),
+        ({"workers": 0}, "workers must be at least 1"),
+    ],
+)
+def test_wrong_settings_are_refused(table, change, message):
+    with pytest.raises(ConfigError, match=message):
+        run(table, **change)
+
+
+def test_a_benchmark_needs_its_name_and_table(tmp_path):
+    with pytest.raises(ConfigError, match="nb201-cifar100"):
+        compare("nb999", None, methods=QUICK, budget=5, n_seeds=1)
+    with pytest.raises(ConfigError, match="--table"):
+        compare("nb201-cifar10", None, methods=QUICK, budget=5, n_seeds=1)
+    with pytest.raises(TableError, match="none at"):
+        run(tmp_path / "none.parquet")
+
+
+@pytest.mark.real
+def test_dcl_enas_beats_random_search_and_evolution_on_cifar100(data_dir):
+    """A small version of the proof; ``ecg-nas benchmark nb201-cifar100`` runs the full one."""
+    evaluator, traces = compare(
+        "nb201-cifar100",
+        data_dir / "nb201" / "nb201.parquet",
+        methods=DEFAULT,
+        budget=34,
+        n_seeds=2,
+    )
+    methods = summarise(
+        traces, name="", budget=34, metric=evaluator.metric, optimum=evaluator.optimum
+    )["methods"]
+    regret = {name: figures["regret"]["34"]["mean"] for name, figures in methods.items()}
+    assert regret["dcl-enas"] < regret["random"]
+    assert regret["dcl-enas"] < regret["regularized-evolution"]

@@ -1,0 +1,74 @@
+import json
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+from click.testing import CliRunner
+
+from ecg_nas.cli import main
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    ops = np.stack(np.unravel_index(np.arange(15_625), (5,) * 6), axis=1)
+    values = {f"edge_ops_{edge}": ops[:, edge].astype("int8") for edge in range(6)}
+    for name in ("img_val", "img_test", "img_params_M", "img_train_s"):
+        values[name] = np.arange(15_625, dtype="float32")
+    path = tmp_path_factory.mktemp("table") / "nb201.parquet"
+    pyarrow.parquet.write_table(pyarrow.table(values), path)
+    return path
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(main, ["benchmark", *map(str, arguments)])
+
+
+def test_prints_a_table_and_writes_the_keys_that_scripts_read(table, tmp_path):
+    out = tmp_path / "b.json"
+    options = ["--method", "random", "--method", "regularized-evolution", "--budget", 33]
+    result = invoke("nb201-imagenet16", "--table", table, *options, "--seeds", 2, "--json", out)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert "regret@32" in lines[1]
+    assert [line.split()[0] for line in lines[2:]] == ["random", "regularized-evolution"]
+    assert "4/4" in result.stderr
+    found = json.loads(out.read_text())
+    assert found.keys() >= {"name", "budget", "seeds", "metric", "optimum", "methods"}
+    assert (found["name"], found["budget"], found["seeds"]) == ("nb201-imagenet16", 33, 2)
+    assert found["optimum"] == 15_624
+    for figures in found["methods"].values():
+        assert figures.keys() >= {
+            "regret",
+            "hit_rate",
+            "trainings_to_optimum",
+            "test_accuracy",
+            "seconds_per_run",
+        }
+        assert figures["regret"]["32"].keys() == {"mean", "std", "median"}
+        assert figures["test_accuracy"].keys() == {"mean", "std"}
+
+
+def test_standard_output_is_json_alone(table):
+    result = invoke(
+        "nb201-imagenet16", "--table", table, "--method", "random", "--budget", 5, "--json", "-"
+    )
+    assert json.loads(result.stdout)["budget"] == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nb999"], "nb201-cifar10, nb201-cifar100"),
+        (["nb201-cifar10"], "--table"),
+        (["nb201-cifar10", "--table", "none.parquet"], "none at none.parquet"),
+        (["nb201-cifar10", "--method", "tabu"], "dcl-enas, random"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message):
+    result = invoke(*arguments)
+    assert result.exit_code != 0
+    assert message in result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert not result.stdout
