@@ -24,7 +24,7 @@ from data_prep.errors import DataError
 from data_prep.record import Annotations
 
 FORMAT = "ecg-nas signal store"
-VERSION = 2
+VERSION = 3
 MANIFEST = "manifest.json"
 
 Split = Literal["train", "test"]
@@ -157,7 +157,9 @@ class SignalStore:
                 f"got {name!r}"
             )
         index = names.index(name)
-        notes = _load_arrays(self.folder / self.split / "notes.npz", NOTE_ARRAYS)
+        file = self.folder / self.split / "notes.npz"
+        notes = _load_arrays(file, NOTE_ARRAYS)
+        self._refuse_altered(file, "notes", digest_of(*(notes[name] for name in NOTE_ARRAYS)))
         of_record = notes["record"] == index
         return Annotations(
             samples=notes["sample"][of_record],
@@ -235,13 +237,22 @@ class SignalStore:
             fingerprint=self.fingerprint,
         )
 
-    def check_baseline(self) -> None:
-        """Check that the baseline is there, if there must be one, and as it was written.
+    def check(self) -> None:
+        """Check also those files that are not read until they are needed.
 
         Raises:
-            DataError: If it was altered or cut off.
+            DataError: If one is missing, or not as it was written.
         """
         self._baseline()
+        for record in self.records[:1]:
+            self.annotations(record.name)
+
+    def _refuse_altered(self, file: Path, name: str, found: str) -> None:
+        if found != self.manifest.get("digests", {}).get(f"{self.split} {name}"):
+            raise DataError(
+                f"{file} must be as prepare wrote it; it was altered: remove the store and prepare "
+                "it again"
+            )
 
     def _baseline(self) -> NDArray[np.float32] | None:
         """Map what was taken from the signals; only some specifications need it."""
@@ -249,12 +260,7 @@ class SignalStore:
             return None
         file = self.folder / self.split / "baseline.npy"
         baseline = _map_signal(file)
-        expected = self.manifest.get("digests", {}).get(f"{self.split} baseline")
-        if baseline.shape != self.signal.shape or digest_of(baseline) != expected:
-            raise DataError(
-                f"{file} must be as prepare wrote it; it was altered: remove the store and prepare "
-                "it again"
-            )
+        self._refuse_altered(file, "baseline", digest_of(baseline))
         return baseline
 
 
@@ -338,9 +344,14 @@ def digest(
     return state.hexdigest()
 
 
-def digest_of(signal: NDArray[np.float32]) -> str:
-    """Return the BLAKE2 of one array's content."""
-    return hashlib.blake2b(np.ascontiguousarray(signal).data, digest_size=16).hexdigest()
+def digest_of(*arrays: NDArray[Any]) -> str:
+    """Return the BLAKE2 of the arrays' content."""
+    state = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        state.update(f"{array.dtype} {array.shape}".encode())
+        # Bytes: texts have no buffer of their own.
+        state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return state.hexdigest()
 
 
 def _load_json(file: Path) -> Any:

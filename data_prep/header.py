@@ -122,6 +122,19 @@ def segment_names(path: Path) -> list[str]:
     return [name for name, _ in _segments(_file(path), lines[1:]) if name != "~"]
 
 
+def record_files(path: Path) -> list[Path]:
+    """Return the files that the record ``path`` is read from, but for annotations.
+
+    Raises:
+        DataError: If a header is missing or malformed.
+    """
+    header = read_header(path)
+    if not header.segments:
+        return [_file(path), *(path.with_name(name) for name in _files(header.channels))]
+    parts = [path.with_name(name) for name, length in header.segments if name != "~" and length]
+    return [_file(path), *(file for part in parts for file in record_files(part))]
+
+
 def refuse_short_files(path: Path, header: Header) -> None:
     """Refuse signal files that are missing, and files of a fixed width that are too short.
 

@@ -175,3 +175,12 @@ def test_the_reader_needs_numpy_only():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_altered_annotations_are_refused_where_they_are_read(store):
+    side = open_store(store, "train")
+    notes = dict(np.load(store / "train" / "notes.npz"))
+    notes["sample"][3] += 1
+    np.savez(store / "train" / "notes.npz", **notes)
+    with pytest.raises(DataError, match=r"notes\.npz must be as prepare wrote it"):
+        side.annotations(side.records[0].name)

@@ -8,7 +8,7 @@ from data_prep.dataset import MANIFEST, open_store
 from data_prep.errors import DataError
 from data_prep.plan import make_plan
 from data_prep.prepare import prepare
-from data_prep.record import read_record, write_annotations
+from data_prep.record import write_annotations
 
 
 def _tree(folder):
@@ -39,37 +39,6 @@ def test_a_plan_says_what_the_manifest_will_say_and_writes_nothing(small_folder,
     assert _tree(tmp_path) == before
     manifest = prepare("wfdb", tmp_path / "store", records=small_folder)
     assert {name: manifest[name] for name in summary} == summary
-
-
-def test_the_same_input_has_the_same_fingerprint_and_any_change_another(
-    small_folder, tmp_path, write_patient
-):
-    def fingerprint(name, **settings):
-        return prepare("wfdb", tmp_path / name, records=small_folder, **settings)["fingerprint"]
-
-    prints = [fingerprint("a")]
-    assert fingerprint("b") == prints[0]
-    prints.append(fingerprint("c", signal=SignalSpec(leads=("II", "V1"), band_hz=(0, 35))))
-    prints.append(fingerprint("d", signal=SignalSpec(leads=("II", "V1"))))
-    split = tmp_path / "split.toml"
-    split.write_text('train = ["p0", "p1", "p2"]\ntest = ["p3", "p4"]\n')
-    prints.append(fingerprint("e", split=str(split)))
-    split.write_text('train = ["p0", "p1"]\ntest = ["p3", "p4", "p2"]\n')
-    prints.append(fingerprint("f", split=str(split)))
-    record = read_record(small_folder / "p4")
-    write_annotations(
-        small_folder / "p4",
-        "atr",
-        samples=record.beats + 1,
-        symbols=record.symbols,
-        fs_hz=250,
-    )
-    prints.append(fingerprint("g"))
-    data = bytearray((small_folder / "p5.dat").read_bytes())
-    data[1000] ^= 1
-    (small_folder / "p5.dat").write_bytes(data)
-    prints.append(fingerprint("h"))
-    assert len(set(prints)) == len(prints)
 
 
 def test_an_own_store_is_left_as_it_is_and_a_damaged_one_made_again(small_folder, tmp_path):
