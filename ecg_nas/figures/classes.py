@@ -11,19 +11,32 @@ from numpy.typing import NDArray
 from ecg_nas.figures._svg import BLUE, INK, MUTED, render
 
 
-def confusion(matrix: NDArray[np.int64], classes: Sequence[str], *, name: str = "confusion") -> str:
+def confusion(
+    matrix: NDArray[np.int64],
+    classes: Sequence[str],
+    *,
+    beyond: tuple[str, str] | None = None,
+    name: str = "confusion",
+) -> str:
     """Draw a confusion matrix: counts, shaded by the share of each reference class.
 
     Args:
-        matrix: ``(classes, classes)``, rows the reference, columns the classifier.
+        matrix: ``(classes, classes)``, rows the reference, columns the classifier; with
+            ``beyond``, one row and one column more.
         classes: Names of the classes.
+        beyond: What the last row (beats that the reference has not) and the last column (beats
+            that the classifier has not) are called.
         name: Prefix of the ids when a page shows several.
 
     Returns:
         SVG text.
     """
+    rows, columns = (
+        [*classes] if beyond is None else [*classes, beyond[place]] for place in (0, 1)
+    )
     totals = matrix.sum(1, keepdims=True)
     share = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
+    share[len(classes) :] = 0  # beats that are not there are no class of which to take a share
 
     def draw(figure: Any) -> None:
         from matplotlib.colors import LinearSegmentedColormap
@@ -34,20 +47,21 @@ def confusion(matrix: NDArray[np.int64], classes: Sequence[str], *, name: str = 
         axes.pcolormesh(np.sqrt(share), cmap=shades, vmin=0, vmax=1, edgecolor="white", lw=1.5)
         for row, column in np.ndindex(matrix.shape):
             count, part = matrix[row, column], share[row, column]
+            if row == column == len(classes):
+                continue
             colour = "white" if np.sqrt(part) > 0.6 else INK if count else MUTED
             axes.text(
-                column + 0.5, row + (0.42 if count else 0.5), f"{count:,}", ha="center",
+                column + 0.5, row + (0.42 if part else 0.5), f"{count:,}", ha="center",
                 va="center", color=colour, fontsize=9,
                 fontweight="bold" if row == column and count else "normal",
             )  # fmt: skip
-            if count:
+            if part:
                 axes.text(
                     column + 0.5, row + 0.72, f"{100 * part:.1f} %", ha="center", va="center",
                     color=colour, fontsize=7,
                 )  # fmt: skip
-        ticks = np.arange(len(classes)) + 0.5
-        axes.set_xticks(ticks, classes)
-        axes.set_yticks(ticks, classes)
+        axes.set_xticks(np.arange(len(columns)) + 0.5, columns)
+        axes.set_yticks(np.arange(len(rows)) + 0.5, rows)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         axes.invert_yaxis()
@@ -55,7 +69,7 @@ def confusion(matrix: NDArray[np.int64], classes: Sequence[str], *, name: str = 
         axes.set_xlabel("classified as")
         axes.set_ylabel("reference")
 
-    size = 1.0 + 0.72 * len(classes)
+    size = 1.0 + 0.72 * len(columns)
     label = f"Confusion matrix of {int(matrix.sum()):,} beats over the classes {', '.join(classes)}"
     return render(draw, name=name, label=label, width_in=size + 0.2, height_in=size)
 
