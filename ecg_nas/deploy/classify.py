@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from data_prep.beats import BeatSpec, SignalSpec
 from data_prep.dataset import BeatDataset
 from ecg_nas.deploy.bundle import Bundle
 from ecg_nas.errors import BundleError
@@ -59,13 +61,32 @@ class Classifier:
             raise BundleError(f"{self.bundle.model} refused its inputs: {reason}") from error
         return np.asarray(probabilities, dtype=np.float32)
 
+    def spec_for(self, signal: SignalSpec) -> BeatSpec:
+        """Return the bundle's ``BeatSpec`` with the names of the leads and mapping of ``signal``.
+
+        Raises:
+            BundleError: If ``signal`` has another number of leads.
+        """
+        own = self.bundle.spec
+        if len(signal.leads) != len(own.signal.leads):
+            raise BundleError(
+                f"the bundle {self.bundle.folder} needs {len(own.signal.leads)} leads "
+                f"({', '.join(own.signal.leads)}); got {len(signal.leads)} "
+                f"({', '.join(signal.leads)})"
+            )
+        names = replace(own.signal, leads=signal.leads, mapping=signal.mapping)
+        return replace(own, signal=names)
+
     def probabilities(self, data: BeatDataset, *, batch: int = 256) -> NDArray[np.float32]:
         """Return ``(beats, classes)`` probabilities of all beats of ``data``.
 
+        The leads may have other names than the bundle's, and the labels may be by another
+        mapping: a network sees neither.
+
         Raises:
-            BundleError: If ``data`` was cut by another ``BeatSpec`` than the bundle's.
+            BundleError: If ``data`` was cut by another ``BeatSpec`` than the bundle's otherwise.
         """
-        if data.spec != self.bundle.spec:
+        if data.spec != self.spec_for(data.spec.signal):
             raise BundleError(
                 "beats must be cut by the bundle's own BeatSpec; they were cut by another: cut "
                 "them with SignalStore.cut(bundle.spec)"
@@ -81,10 +102,10 @@ class Classifier:
 
 def network_inputs(data: BeatDataset, beats: slice) -> dict[str, NDArray[np.float32]]:
     """Return the model's inputs for a range of beats: what is per record, repeated per beat."""
-    record: Any = data.record[beats]
+    level: Any = data.level[beats]
     return {
         "window": np.asarray(data.windows[beats], np.float32),
-        "scale": np.asarray(data.scale[record], np.float32),
-        "reference": np.asarray(data.reference[record], np.float32),
+        "scale": np.asarray(data.scale[level], np.float32),
+        "reference": np.asarray(data.reference[level], np.float32),
         "context": np.asarray(data.context[beats], np.float32),
     }

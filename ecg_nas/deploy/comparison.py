@@ -18,8 +18,8 @@ def compare_as_ec57(
 ) -> dict[str, Any]:
     """Return ``bxb``'s figures of each record and of all, gross and average.
 
-    The classified beats are the test annotator. A beat of the reference that has no class in the
-    data set was not classified, so it counts as missed.
+    The classified beats are the test annotator. A beat of the reference that was not classified,
+    as no one detected it or as it has no class in the data set, counts as missed.
 
     Args:
         store: The side that ``data`` was cut from.
@@ -27,8 +27,9 @@ def compare_as_ec57(
         predicted: ``(beats,)`` index of the class given to each.
 
     Returns:
-        ``mapping``, ``start_s``, ``gross``, ``average``, ``n_averaged`` and ``records``. The
-        first five minutes are left out, as EC57 asks, unless a record has no more than that.
+        ``mapping``, ``start_s``, ``gross``, ``average``, ``n_averaged``, ``records`` and ``runs``
+        (couplets and runs of ectopic beats, over all records). The first five minutes are left
+        out, as EC57 asks, unless a record has no more than that.
     """
     shortest = min(record.n_samples / record.fs_hz for record in store.records)
     start_s = LEARNING_PERIOD_S if shortest > LEARNING_PERIOD_S else 0.0
@@ -58,5 +59,9 @@ def compare_as_ec57(
         "gross": asdict(summary.gross),
         "average": asdict(summary.average),
         "n_averaged": dict(summary.n_averaged),
+        "runs": {
+            "ventricular": summary.v_runs.to_json(),
+            "supraventricular": summary.s_runs.to_json(),
+        },
         "records": {name: one.to_json() for name, one in compared.items()},
     }

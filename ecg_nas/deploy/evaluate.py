@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,23 +11,62 @@ from typing import Any
 import numpy as np
 
 from data_prep.beats import SignalSpec
-from data_prep.dataset import BeatDataset, SignalStore, Split, open_store, read_manifest
+from data_prep.dataset import SignalStore, Split, open_store, read_manifest
 from data_prep.errors import DataError
 from ecg_nas.deploy import openings, summaries
 from ecg_nas.deploy.bundle import MODEL, Bundle
 from ecg_nas.deploy.classify import Classifier
 from ecg_nas.deploy.comparison import compare_as_ec57
+from ecg_nas.deploy.detected import with_detected_beats
+from ecg_nas.deploy.mistakes import worst
+from ecg_nas.deploy.outcomes import Outcomes, of_annotated_beats, of_detected_beats
+from ecg_nas.deploy.protocol import Beats, counting
 from ecg_nas.errors import BundleError
 from ecg_nas.seeds import generator
-from ecg_nas.training.metrics import confusion, per_class
+from ecg_nas.training.metrics import per_class
 
 _FIGURES_FROM_S = 0.0
 _ALWAYS_WITHOUT = ("232",)
 """Record 232 of MIT-BIH holds three quarters of the S beats of its test patients."""
 
 
-def evaluate(bundle: Bundle, folder: Path, *, split: Split = "test") -> dict[str, Any]:
-    """Classify the beats of one side of a data set and return the figures.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """One evaluation: its figures, and the beats that they are of.
+
+    Attributes:
+        result: The keys that ``evaluate --json`` promises, with ``records`` (the table by record),
+            ``calibration``, ``most_influential_record``, ``mistakes`` and ``warnings`` besides.
+        store: The side of the data set that was looked at.
+        outcomes: What became of each beat.
+    """
+
+    result: dict[str, Any]
+    store: SignalStore
+    outcomes: Outcomes
+
+
+def evaluate(
+    bundle: Bundle,
+    folder: Path,
+    *,
+    split: Split = "test",
+    beats: Beats = "reference",
+    other: Collection[str] = (),
+) -> dict[str, Any]:
+    """Return the figures of :func:`assess`."""
+    return assess(bundle, folder, split=split, beats=beats, other=other).result
+
+
+def assess(
+    bundle: Bundle,
+    folder: Path,
+    *,
+    split: Split = "test",
+    beats: Beats = "reference",
+    other: Collection[str] = (),
+) -> Assessment:
+    """Classify the beats of one side of a data set, and compare with the annotators.
 
     Nothing is chosen here. A look at the test side is noted in the data set's folder first.
 
@@ -34,10 +74,10 @@ def evaluate(bundle: Bundle, folder: Path, *, split: Split = "test") -> dict[str
         bundle: The model.
         folder: A signal store, prepared as the bundle's data set was.
         split: ``test``, or ``train`` to see how far the model fits what it was trained on.
-
-    Returns:
-        The keys that ``evaluate --json`` promises, with ``records`` (the table by record),
-        ``calibration``, ``most_influential_record`` and ``warnings`` besides.
+        beats: Where beats are cut: at the annotators' positions, or where they are detected. See
+            :mod:`ecg_nas.deploy.outcomes` for what then counts as right.
+        other: What may be other than in the bundle's data set, as the user asked for it:
+            ``leads`` (names of as many leads), ``mapping`` (of symbols to classes).
 
     Raises:
         BundleError: If the signals of ``folder`` were not prepared as the bundle needs them.
@@ -45,60 +85,67 @@ def evaluate(bundle: Bundle, folder: Path, *, split: Split = "test") -> dict[str
     """
     manifest = read_manifest(folder)
     fingerprint = str(manifest.get("fingerprint"))
-    _check_signal(bundle, folder, manifest)
+    unlike = _check_signal(bundle, folder, manifest, other)
+    classifier = Classifier(bundle)
+    spec = classifier.spec_for(SignalSpec.from_json(manifest["signal"]))
     opened = _note_opening(bundle, folder, fingerprint) if split == "test" else []
     store = open_store(folder, split)
-    data = store.cut(bundle.spec)
-    if not len(data):
+    data = (with_detected_beats(store) if beats == "detected" else store).cut(spec)
+    if not (store.beats["y"] >= 0).any():
         raise DataError(f"the {split} side of {folder} must have beats with a class; it has none")
-    probabilities = Classifier(bundle).probabilities(data)
-    return {
-        **_figures(bundle, data, probabilities),
+    probabilities = classifier.probabilities(data)
+    of_beats = of_detected_beats if beats == "detected" else of_annotated_beats
+    outcomes = of_beats(store, data, probabilities)
+    result = {
+        **_figures(outcomes, store),
         "ec57": compare_as_ec57(store, data, probabilities.argmax(axis=1)),
         "fold_score": bundle.manifest.training.get("fold_score"),
+        "architecture": bundle.manifest.architecture.get("key"),
+        "model": bundle.manifest.files[MODEL].sha256,
         "params": bundle.manifest.params,
         "macs": bundle.manifest.macs,
         "bytes": {"fp32": bundle.manifest.files[MODEL].bytes, "int8": None},
         "protocol": {
             "split": split,
-            "mapping": data.spec.signal.mapping,
+            "mapping": spec.signal.mapping,
             "start_s": _FIGURES_FROM_S,
             # Amplitude, rhythm level and zero-phase filters use the whole recording.
             "causal": False,
-            "beats": "reference",
+            "beats": beats,
             "test_openings": len(opened),
             "test_openings_by_other_models": _others(opened),
             "data": manifest.get("source"),
             "data_split": manifest.get("split"),
             "fingerprint": fingerprint,
+            "leads": list(spec.signal.leads),
+            "counting": counting(beats, spec.signal),
             "unmapped_beats": sum(sum(record.unmapped.values()) for record in store.records),
+            "records_left_out": {
+                entry["record"]: entry["reason"] for entry in manifest.get("left_out", [])
+            },
         },
-        "warnings": _warnings(bundle, store, opened),
+        "mistakes": [mistake.to_json() for mistake in worst(outcomes, store)],
+        "warnings": unlike + _warnings(bundle, store, opened),
     }
+    return Assessment(result=result, store=store, outcomes=outcomes)
 
 
-def _figures(bundle: Bundle, data: BeatDataset, probabilities: Any) -> dict[str, Any]:
-    classes = bundle.classes
-    predicted = probabilities.argmax(axis=1)
-    matrix = confusion(data.y, predicted, len(classes))
-    by_record, by_patient = (
-        summaries.grouped_confusion(
-            data.y, predicted, group, groups=len(names), classes=len(classes)
-        )
-        for group, names in (
-            (data.record, data.record_names),
-            (data.patient, data.patient_names),
-        )
-    )
-    without = summaries.leave_one_out(by_record, data.record_names, classes)
+def _figures(outcomes: Outcomes, store: SignalStore) -> dict[str, Any]:
+    classes, none = outcomes.classes, outcomes.none
+    names = [record.name for record in store.records]
+    patient_of = np.array([store.patients.index(record.patient) for record in store.records])
+    by_record = outcomes.confusion(outcomes.record, len(names))
+    by_patient = outcomes.confusion(patient_of[outcomes.record], len(store.patients))
+    matrix = by_record.sum(0)
+    without = summaries.leave_one_out(by_record, names, classes)
     score = summaries.macro_f1_nsv(matrix, classes)
     most = _most_influential(score, without)
+    judged = outcomes.judged
     return {
         "classes": list(classes),
-        "confusion": matrix.tolist(),
-        "accuracy": summaries.accuracy(matrix),
+        **_counts(matrix, classes),
+        "dropped": int(matrix[none, none]),
         "macro_f1_nsv": score,
-        "per_class": per_class(matrix, classes),
         "interval": summaries.patient_intervals(
             by_patient, classes, rng=generator("patient bootstrap")
         ),
@@ -108,16 +155,24 @@ def _figures(bundle: Bundle, data: BeatDataset, probabilities: Any) -> dict[str,
             if name in _ALWAYS_WITHOUT or name == most
         },
         "most_influential_record": most,
-        "calibration": summaries.calibration(probabilities, data.y, classes),
+        "calibration": summaries.calibration(
+            outcomes.probabilities[judged], outcomes.truth[judged], classes
+        ),
         "records": {
-            name: {
-                "beats": int(part.sum()),
-                "accuracy": summaries.accuracy(part),
-                "per_class": per_class(part, classes),
-                "confusion": part.tolist(),
-            }
-            for name, part in zip(data.record_names, by_record, strict=True)
+            name: {"beats": int(part[:none].sum()), **_counts(part, classes)}
+            for name, part in zip(names, by_record, strict=True)
         },
+    }
+
+
+def _counts(matrix: summaries.Counts, classes: Sequence[str]) -> dict[str, Any]:
+    n = len(classes)
+    return {
+        "confusion": matrix[:n, :n].tolist(),
+        "missed": dict(zip(classes, matrix[:n, n].tolist(), strict=True)),
+        "false_beats": dict(zip(classes, matrix[n, :n].tolist(), strict=True)),
+        "accuracy": summaries.accuracy(matrix, classes),
+        "per_class": per_class(matrix, classes),
     }
 
 
@@ -132,19 +187,27 @@ def _most_influential(score: float | None, without: Mapping[str, Mapping[str, An
     return max(changes, key=lambda name: changes[name])
 
 
-def _check_signal(bundle: Bundle, folder: Path, manifest: Mapping[str, Any]) -> None:
+def _check_signal(
+    bundle: Bundle, folder: Path, manifest: Mapping[str, Any], other: Collection[str]
+) -> list[str]:
+    """Refuse signals that were made otherwise; return what to warn of where the user wants that."""
     try:
         found = SignalSpec.from_json(manifest["signal"]).to_json()
     except (KeyError, TypeError) as error:
         raise DataError(f"the manifest of {folder} must state how its signals were made") from error
     needed = bundle.spec.signal.to_json()
     differing = [name for name in needed if needed[name] != found[name]]
-    if differing:
-        details = ", ".join(f"{name} {needed[name]}, not {found[name]}" for name in differing)
+    refused = [name for name in differing if name not in other]
+    if refused:
+        details = ", ".join(f"{name} {needed[name]}, not {found[name]}" for name in refused)
         raise BundleError(
             f"the signals of {folder} must be made as the bundle {bundle.folder} needs them: "
             f"{details}; prepare the recordings again with these settings"
         )
+    return [
+        f"{name} {found[name]} in place of the model's {needed[name]}, as asked for"
+        for name in differing
+    ]
 
 
 def _note_opening(bundle: Bundle, folder: Path, fingerprint: str) -> list[openings.Opening]:

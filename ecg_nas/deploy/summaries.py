@@ -1,6 +1,8 @@
 """Figures of a classifier from its confusion matrices: pure functions, no file, no model.
 
-A confusion matrix is ``(classes, classes)`` int64, rows the reference, columns the classifier.
+A confusion matrix is ``(classes, classes)`` int64, rows the reference, columns the classifier. It
+may have one row and column more, of beats without a class: the last column then holds missed
+beats, the last row false ones, and both count against the figures.
 An undefined figure (no beat in its denominator) is ``None``, never zero.
 """
 
@@ -34,9 +36,14 @@ def grouped_confusion(
     return counts.reshape(groups, classes, classes).astype(np.int64)
 
 
-def accuracy(matrix: Counts) -> float | None:
-    """Return the share of beats that got their own class."""
-    return _ratio(int(np.trace(matrix)), int(matrix.sum()))
+def accuracy(matrix: Counts, classes: Sequence[str]) -> float | None:
+    """Return the share of beats that got their own class.
+
+    Missed, false and dropped beats are among the beats, so none of them can be left out to a
+    classifier's advantage.
+    """
+    right = np.diagonal(matrix)[: len(classes)]
+    return _ratio(int(right.sum()), int(matrix.sum()))
 
 
 def macro_f1_nsv(matrix: Counts, classes: Sequence[str]) -> float | None:
@@ -65,7 +72,7 @@ def patient_intervals(
     patient can hold most beats of a class.
 
     Args:
-        matrices: ``(patients, classes, classes)`` one confusion matrix a patient.
+        matrices: One confusion matrix a patient, ``(patients, …)``.
         classes: Names of the classes.
         rng: Draws the patients.
         draws: Number of bootstrap samples.
@@ -91,7 +98,7 @@ def patient_intervals(
             "ppv": true / claimed,
             "f1": 2 * true / (reference + claimed),
         }
-        figures = {"accuracy": true.sum(1) / reference.sum(1)}
+        figures = {"accuracy": true[:, : len(classes)].sum(1) / reference.sum(1)}
     places = [list(classes).index(name) for name in SCORED_CLASSES if name in classes]
     if len(places) == len(SCORED_CLASSES):
         figures["macro_f1_nsv"] = by_class["f1"][:, places].mean(1)
@@ -108,7 +115,7 @@ def leave_one_out(
     """Return the figures without each record in turn.
 
     Args:
-        matrices: ``(records, classes, classes)`` one confusion matrix a record.
+        matrices: One confusion matrix a record, ``(records, …)``.
         names: Names of the records.
         classes: Names of the classes.
 
@@ -132,7 +139,8 @@ def calibration(
 
     Args:
         probabilities: ``(beats, classes)``.
-        y: ``(beats,)`` labels.
+        y: ``(beats,)`` labels; any other number than a class's for a false beat, of which no
+            statement comes true.
         classes: Names of the classes.
         bins: Equal bins of [0, 1].
 
