@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -54,7 +55,8 @@ def prepare(
     """Write the signal store of a source into the folder ``out``.
 
     The folder appears whole or not at all. If it holds the store of the same recordings and
-    settings already, it is left as it is.
+    settings already, it is left as it is; a damaged one is replaced, and what others put beside
+    its own files stays.
 
     Args:
         source: Name of the source.
@@ -105,11 +107,19 @@ def prepare(
                     "are others: choose another folder"
                 )
             elif not _is_whole(out, manifest):
+                _carry_over(out, built)
                 out.rename(Path(folder) / "damaged")
                 built.replace(out)
     except OSError as error:
         raise DataError(f"{out} must be a folder that can be written: {error}") from error
     return manifest
+
+
+def _carry_over(old: Path, new: Path) -> None:
+    """Keep what others put into a store: the record of who looked at its test patients."""
+    for file in old.iterdir():
+        if file.is_file() and file.name != MANIFEST:
+            shutil.copy2(file, new / file.name)
 
 
 def _ignore(event: Mapping[str, Any]) -> None:

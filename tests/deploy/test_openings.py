@@ -1,0 +1,41 @@
+"""Who looked at test patients: kept with the data, and nothing of what they saw in the bundle."""
+
+import shutil
+
+import pytest
+
+from data_prep.dataset import open_store
+from data_prep.errors import DataError
+from data_prep.prepare import prepare
+from ecg_nas.deploy import openings
+from ecg_nas.deploy.bundle import load
+from ecg_nas.deploy.evaluate import evaluate
+
+
+def test_preparing_again_keeps_the_openings(bundle_folder, store, recordings):
+    evaluate(load(bundle_folder), store)
+    noted = openings.read(store)
+    prepare("wfdb", store, records=recordings)
+    assert openings.read(store) == noted
+    (store / "test" / "signal.npy").write_bytes(b"damaged")
+    with pytest.raises(DataError):
+        open_store(store, "test")
+    prepare("wfdb", store, records=recordings)  # replaces the damaged store
+    open_store(store, "test")
+    assert openings.read(store) == noted
+    assert evaluate(load(bundle_folder), store)["protocol"]["test_openings"] == 2
+
+
+def test_an_evaluation_leaves_no_trace_in_the_bundle(bundle_folder, store, tmp_path):
+    copy = shutil.copytree(bundle_folder, tmp_path / "copy")
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    evaluate(load(copy), store)
+    evaluate(load(copy), store, beats="detected")
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+
+
+def test_another_copy_of_the_bundle_is_the_same_candidate(bundle_folder, store, tmp_path):
+    evaluate(load(bundle_folder), store)
+    again = evaluate(load(shutil.copytree(bundle_folder, tmp_path / "copy")), store)
+    assert again["protocol"]["test_openings"] == 2
+    assert again["protocol"]["test_openings_by_other_models"] == 0
