@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 
 from typing_extensions import override
 
@@ -89,9 +90,14 @@ class _Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ecg_nas.evaluation._worker", str(theirs.fileno())],
+                # -P: the modules of this process, not those of the folder it runs in.
+                [sys.executable, "-P", "-m", "ecg_nas.evaluation._worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1")},
+                env={
+                    **os.environ,
+                    **dict.fromkeys(_ONE_THREAD, "1"),
+                    "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
+                },
                 stdin=subprocess.DEVNULL,
                 # Standard output belongs to --json.
                 stdout=subprocess.DEVNULL,
@@ -101,7 +107,6 @@ class _Worker:
         self.connection = Connection(ours.detach())
         self.candidate: Candidate
         self.tries = 0
-        self._send(sys.path)
         self._send(factory)
 
     def give(self, candidate: Candidate, tries: int) -> None:

@@ -19,8 +19,6 @@ def main() -> None:
     """Evaluate what arrives on the connection until it closes."""
     connection = Connection(int(sys.argv[1]))
     inbox: SimpleQueue[Any] = SimpleQueue()
-    # Import paths first: the factory that follows may live where only the parent looks.
-    sys.path[:] = connection.recv()
     factory = connection.recv()
     threading.Thread(target=_read, args=(connection, inbox), daemon=True).start()
     _one_thread()

@@ -54,8 +54,8 @@ class TrainConfig:
     """
 
     epochs: int = 6
-    batch: int = 256
-    learning_rate: float = 4e-3
+    batch: int = 128
+    learning_rate: float = 3e-3
     warmup: float = 0.2
     weight_decay: float = 0.05
     label_smoothing: float = 0.05
