@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 
-def _check_target(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    # Refused before the work starts, not after an hour of it.
+def check_target(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refuse a file that cannot be written before the work starts, not after an hour of it."""
     if value is None or value == "-":
         return value
     path = Path(value)
@@ -30,7 +30,7 @@ json_option = click.option(
     "--json",
     "json_to",
     metavar="FILE",
-    callback=_check_target,
+    callback=check_target,
     help="Write the result as JSON to FILE; '-' is standard output, which then holds only that.",
 )
 
@@ -57,6 +57,11 @@ def write_json(json_to: str | None, result: Mapping[str, Any]) -> None:
     if target.exists() and not target.is_file():  # a device or pipe cannot be replaced
         target.write_text(text, encoding="utf-8")
         return
+    write_text(target, text)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write ``text`` to the file ``target``, which appears whole or not at all."""
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         part.write_text(text, encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from ecg_nas.errors import RunError
 from ecg_nas.figures.cell import cell
 from ecg_nas.figures.classes import confusion, folds
 from ecg_nas.figures.progress import progress
+from ecg_nas.report import _html
+from ecg_nas.report.evaluation import looks
 from ecg_nas.store import RunStore, StoredEvaluation
 
 _METRIC = "macro F1 over N, S, V"
@@ -28,18 +29,7 @@ def write(run: Path, out: Path) -> None:
     Raises:
         RunError: If ``run`` is not a run, or ``out`` cannot be written.
     """
-    page = render(run)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        try:
-            part.write_text(page, encoding="utf-8")
-            part.replace(out)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise RunError(
-            f"the report must be written to a file in a folder that exists; {out}: {error.strerror}"
-        ) from error
+    _html.write(render(run), out)
 
 
 def render(run: Path) -> str:
@@ -48,8 +38,6 @@ def render(run: Path) -> str:
     Raises:
         RunError: If ``run`` is not a run.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     config = _read_json(run / "config.json", needed=True)
     final = _read_json(run / "final.json")
     for name in ("settings", "data", "versions", "begun"):
@@ -58,15 +46,8 @@ def render(run: Path) -> str:
     with RunStore(run / "run.sqlite", read_only=True) as store:
         evaluations = store.evaluations()
     classes = _classes(final)
-    environment = Environment(
-        loader=PackageLoader("ecg_nas.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(figure=_figure, count=_count, duration=_duration)
-    return environment.get_template("run.html").render(
+    return _html.fill(
+        "run.html",
         name=run.resolve().name,
         metric=_METRIC,
         config=config,
@@ -76,6 +57,7 @@ def render(run: Path) -> str:
         best=_best(evaluations),
         classes=classes,
         cost=_cost(evaluations),
+        looks=looks(run),
         **_drawings(evaluations, classes),
     )
 
@@ -96,8 +78,6 @@ def _classes(final: Mapping[str, Any]) -> tuple[str, ...]:
 def _drawings(
     evaluations: Sequence[StoredEvaluation], classes: Sequence[str]
 ) -> dict[str, str | None]:
-    from markupsafe import Markup
-
     drawn: dict[str, str | None] = dict.fromkeys(("cell", "confusion", "folds"))
     drawn["progress"] = progress(
         [one.score for one in evaluations], [one.origin for one in evaluations], metric=_METRIC
@@ -113,8 +93,7 @@ def _drawings(
         if "folds" in metrics:
             scores = [part.get("score") for part in metrics["folds"]]
             drawn["folds"] = folds(scores, best.score, metric=_METRIC)
-    # Our own drawings: their texts were escaped by matplotlib.
-    return {name: None if svg is None else Markup(svg) for name, svg in drawn.items()}
+    return {name: None if svg is None else _html.drawing(svg) for name, svg in drawn.items()}
 
 
 def _cost(evaluations: Sequence[StoredEvaluation]) -> dict[str, float]:
@@ -153,20 +132,3 @@ def _read_json(path: Path, *, needed: bool = False) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RunError(f"{path} must hold a JSON object")
     return content
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _count(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f}"
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "–"
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,6 +1,7 @@
 """evaluate, export and report through the command line."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -11,6 +12,7 @@ from data_prep.dataset import open_store
 from data_prep.prepare import prepare
 from ecg_nas.cli import main
 from ecg_nas.deploy import openings
+from ecg_nas.deploy.bundle import load
 from ecg_nas.deploy.verify import verify
 from ecg_nas.store import RunStore
 
@@ -84,6 +86,54 @@ def test_evaluate_prepares_a_named_source_in_the_cache(made, tmp_path, monkeypat
     assert list((tmp_path / "cache").rglob(openings.FILE))
 
 
+LABELS = '"N" = "N"\n"A" = "V"\n"V" = "S"\n'
+
+
+def test_evaluate_takes_other_leads_and_labels_when_asked(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("ECG_NAS_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "mine.toml").write_text(LABELS)
+    data = ("evaluate", made / "bundle", "--data", "wfdb", "--records", made / "recordings")
+    plain = json.loads(ecg_nas(*data, "--json", "-").stdout)
+    chosen = ("--leads", "V1,MLII", "--labels", tmp_path / "mine.toml")
+    result = ecg_nas(*data, *chosen, "--json", "-")
+    assert result.exit_code == 0, result.stderr
+    other = json.loads(result.stdout)
+    assert other["protocol"]["leads"] == ["V1", "MLII"]
+    assert other["protocol"]["mapping"] == "mine"
+    assert "leads ['V1', 'MLII'] in place of" in result.stderr
+    beats = {name: sum(row) for name, row in zip("NSVFQ", other["confusion"], strict=True)}
+    was = {name: sum(row) for name, row in zip("NSVFQ", plain["confusion"], strict=True)}
+    assert beats == {**was, "S": was["V"], "V": was["S"]}
+    assert "2 leads" in refused(*data, "--leads", "V1")
+    assert "aVF" in refused(*data, "--leads", "MLII,aVF")
+
+
+def test_evaluate_refuses_leads_and_labels_that_a_store_was_not_made_with(made, store, tmp_path):
+    (tmp_path / "mine.toml").write_text(LABELS)
+    data = ("evaluate", made / "bundle", "--data", store)
+    assert "with --leads" in refused(*data, "--leads", "V1,MLII")
+    assert "with --labels" in refused(*data, "--labels", tmp_path / "mine.toml")
+    assert not (store / openings.FILE).exists()
+
+
+def test_evaluate_on_detected_beats_says_so(made, store):
+    result = ecg_nas("evaluate", made / "bundle", "--data", store, "--beats", "detected")
+    assert result.exit_code == 0, result.stderr
+    words = " ".join(result.stdout.split())
+    assert "as Q missed" in words
+    assert "no beat" in words
+    assert "detected beats, not causal" in words
+    assert "R peaks found by data_prep.detect" in words
+
+
+def test_evaluate_writes_a_page(made, store, tmp_path):
+    words = ("evaluate", made / "bundle", "--data", store, "--report")
+    assert ecg_nas(*words, tmp_path / "e.html").exit_code == 0
+    assert "</html>" in (tmp_path / "e.html").read_text()
+    assert "--report" in refused(*words, tmp_path / "no" / "e.html")
+    assert len(openings.read(store)) == 1
+
+
 def test_evaluate_warns_of_figures_on_training_patients(made, store):
     result = ecg_nas("evaluate", made / "bundle", "--data", store, "--split", "train")
     assert result.exit_code == 0
@@ -137,6 +187,32 @@ def test_export_refuses_bad_input_in_one_line(run, tmp_path):
     shutil.rmtree(run / "bundle")
     assert "must be finished" in refused("export", run, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_evaluating_the_bundle_of_a_run_adds_to_its_report(run, store, tmp_path):
+    result = ecg_nas("evaluate", run / "bundle", "--data", store)
+    assert result.exit_code == 0, result.stderr
+    assert f"report of the run: {run / 'report.html'}" in result.stdout
+    page = (run / "report.html").read_text()
+    assert page.count("Test patients of wfdb, reference beats") == 1
+    assert "The most confident mistakes" in page
+    (tmp_path / "sibling").mkdir()
+    shutil.copytree(run, tmp_path / "sibling" / "run")
+    sibling = tmp_path / "sibling" / "run"
+    shutil.rmtree(sibling / "bundle")
+    fingerprint = load(run / "bundle").manifest.training["fingerprint"]
+    tiny_bundle(sibling / "bundle", seed=1, fingerprint=fingerprint)
+    result = ecg_nas("evaluate", sibling / "bundle", "--data", store)
+    assert "OTHER CANDIDATE(S) OF THE SAME RUN" in result.stderr
+    page = (sibling / "report.html").read_text()
+    assert "OTHER CANDIDATE(S) OF THE SAME RUN" in page
+    assert page.count("Test patients of wfdb, reference beats") == 1  # the earlier is replaced
+    words = ("evaluate", sibling / "bundle", "--data", store, "--beats", "detected")
+    assert ecg_nas(*words).exit_code == 0
+    page = (sibling / "report.html").read_text()
+    assert "Test patients of wfdb, detected beats" in page
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
 
 
 def test_report_writes_one_page(run, tmp_path):

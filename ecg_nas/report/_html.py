@@ -1,0 +1,86 @@
+"""What all pages share: templates, how figures are written in them, and a whole file or none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecg_nas.errors import RunError
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+
+def fill(template: str, **values: Any) -> str:
+    """Return the template filled with ``values``, which are escaped unless they are drawings."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("ecg_nas.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        figure=figure, percent=percent, interval=interval, count=count, duration=duration
+    )
+    return environment.get_template(template).render(**values)
+
+
+def drawing(svg: str) -> Markup:
+    """Return a drawing of ours, whose texts are escaped already, as it is."""
+    from markupsafe import Markup
+
+    return Markup(svg)
+
+
+def write(page: str, out: Path) -> None:
+    """Write ``page`` to the file ``out``, which appears whole or not at all.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        try:
+            part.write_text(page, encoding="utf-8")
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"the report must be written to a file in a folder that exists; {out}: {error.strerror}"
+        ) from error
+
+
+def figure(value: float | None) -> str:
+    """Return a score or share; a dash if it is undefined."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def percent(value: float | None) -> str:
+    """Return a share in per cent with two decimals, as EC57's tools do."""
+    return "–" if value is None else f"{100 * value:.2f}"
+
+
+def interval(bounds: Sequence[float] | None) -> str:
+    """Return an interval; nothing if there is none."""
+    return "" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"
+
+
+def count(value: float | None) -> str:
+    """Return a whole number with its thousands set apart."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time in the unit that suits it."""
+    if seconds is None:
+        return "–"
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
