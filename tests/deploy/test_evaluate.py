@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from bundles import tiny_bundle, tiny_network
+from bundles import SIGNAL, tiny_bundle, tiny_network
 
 from data_prep.beats import BeatSpec
 from data_prep.dataset import open_store
@@ -31,6 +31,17 @@ def test_classifier_equals_network_input_and_torch(bundle_folder, store):
     probabilities = Classifier(bundle).probabilities(data, batch=17)
     np.testing.assert_allclose(probabilities, by_torch(bundle, data), atol=1e-6)
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-6)
+
+
+def test_classifier_equals_network_input_where_every_beat_has_its_own_level(store, tmp_path):
+    spec = BeatSpec(signal=SIGNAL, reference_beat=True, causal=True)
+    bundle = load(tiny_bundle(tmp_path / "causal", spec=spec))
+    data = open_store(store, "test").cut(spec)
+    assert len(data.scale) > len(data.record_names)
+    probabilities = Classifier(bundle).probabilities(data, batch=17)
+    np.testing.assert_allclose(probabilities, by_torch(bundle, data), atol=1e-6)
+    assert evaluate(bundle, store)["protocol"]["causal"]
+    assert not evaluate(bundle, store, beats="detected")["protocol"]["causal"]
 
 
 def test_classifier_refuses_beats_that_were_cut_otherwise(bundle_folder, store):
