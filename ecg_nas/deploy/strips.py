@@ -82,7 +82,7 @@ def of_mistake(
     seconds: float = 6.0,
     name: str = "strip",
 ) -> str:
-    """Draw the beats around a mistake, in the signals of the store: as the classifier sees them.
+    """Draw the beats around a mistake, in the filtered signals of the store.
 
     Args:
         store: The side of the data set.
