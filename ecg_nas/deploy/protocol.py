@@ -25,8 +25,7 @@ def counting(beats: Beats, signal: SignalSpec) -> str:
     return (
         "R peaks found by data_prep.detect in all leads of the filtered signals at "
         f"{signal.fs_hz:g} Hz, in blocks of ten minutes (not causal), paired with the annotated "
-        "beats within 150 ms by EC57's rules; "
-        + _COUNTING[beats]
+        "beats within 150 ms by EC57's rules; " + _COUNTING[beats]
     )
 
 
