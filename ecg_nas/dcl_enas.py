@@ -39,7 +39,7 @@ class DclEnasConfig:
         n_infill: Architectures trained between two fits of the predictor.
         infill: How the places of an infill are chosen, in turn: ``mean`` takes the architecture
             that the whole ensemble puts first, ``member`` the one that a random member puts first,
-            ``novel`` the one whose structure is farthest from everything trained so far.
+            ``novel`` the one with a feature that earlier infills tried least.
         novel_share: Share of the candidates, the best predicted ones, that ``novel`` looks at.
         t_gap: Generations evolved between two infills.
         population: Parents a generation; the first are the best ones trained so far.
@@ -60,8 +60,8 @@ class DclEnasConfig:
         "novel",
     )
     novel_share: float = 0.5
-    t_gap: int = 8
-    population: int = 40
+    t_gap: int = 16
+    population: int = 80
     crossover: float = 0.5
     n_unlabelled: int = 1000
     predictor: DclConfig = field(default_factory=DclConfig)
@@ -270,14 +270,20 @@ class DclEnas(SearchAlgorithm):
         candidates: Mapping[str, _Candidate],
         picked: Sequence[Architecture],
     ) -> str:
-        """Return the key of the promising candidate that is least like any known architecture."""
+        """Return the key of the promising candidate with the least tried feature.
+
+        A feature is a bit of the hard code: an operation at a place of a path, or a setting. The
+        first labels are few, so the predictor can be sure and wrong about one of them, and then
+        never learns better. Here each gets its turn, in the best company that can be predicted;
+        the initial design does not count, its company being random.
+        """
         ranked = sorted(candidates, key=lambda k: candidates[k].mean, reverse=True)
         promising = ranked[: max(1, int(len(ranked) * self._config.novel_share))]
-        nearest = predictor.structural_distance(
-            [candidates[key].architecture for key in promising],
-            [*self._archive.architectures, *picked],
-        ).min(axis=1)
-        return promising[int(nearest.argmax())]  # of equals, the best predicted
+        codes = predictor.hard_codes([candidates[key].architecture for key in promising])
+        tried = [*self._archive.architectures[self._config.n_init :], *picked]
+        times = predictor.hard_codes(tried).sum(axis=0) if tried else np.zeros(codes.shape[1])
+        least = np.where(codes > 0, times, np.inf).min(axis=1)
+        return promising[int(least.argmin())]  # of equals, the best predicted
 
 
 def _predicted(predictor: DclPredictor, archs: Sequence[Architecture]) -> dict[str, _Candidate]:

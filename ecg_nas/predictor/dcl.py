@@ -134,11 +134,9 @@ class DclPredictor(Predictor):
             return np.zeros((self._config.encoder.members, 0))
         return np.concatenate(parts, axis=1)
 
-    def structural_distance(
-        self, archs: Sequence[Architecture], others: Sequence[Architecture]
-    ) -> NDArray[np.float32]:
-        """Return the L1 distances ``(archs, others)`` of hard codes."""
-        return distance(self._hard.encode(archs).hard, self._hard.encode(others).hard)
+    def hard_codes(self, archs: Sequence[Architecture]) -> NDArray[np.float32]:
+        """Return the hard codes of ``archs``, ``(n, bits)`` of 0 and 1."""
+        return self._hard.encode(archs).hard
 
     def _new_network(self, encoded: Encoded) -> RankingNetwork:
         summary = torch.from_numpy(encoded.summary)
