@@ -82,3 +82,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def names(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """Return the parts of an option's value that has commas between names."""
+    if value is None:
+        return None
+    parts = tuple(name.strip() for name in value.split(","))
+    if not all(parts):
+        raise click.BadParameter(
+            f"must be names with commas between them; got {value!r}", ctx, param
+        )
+    return parts

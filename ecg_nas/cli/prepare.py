@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecg_nas.cli.output import json_option, say, write_json
+from ecg_nas.cli.output import json_option, names, say, write_json
 from ecg_nas.cli.progress import counted
 
 if TYPE_CHECKING:
@@ -34,11 +34,13 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--leads",
     metavar="A,B",
+    callback=names,
     help="Leads by name, with fallbacks (MLII/II,V1/V5) or by position (#0,#1).",
 )
 @click.option(
     "--annotators",
     metavar="A,B",
+    callback=names,
     help="Annotation files by extension; of each record the first that is there.  [default: atr]",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be taken, what not and why; no more.")
@@ -50,8 +52,8 @@ def command(
     split: str,
     labels: Path | None,
     patients: Path | None,
-    leads: str | None,
-    annotators: str | None,
+    leads: tuple[str, ...] | None,
+    annotators: tuple[str, ...] | None,
     dry_run: bool,
     json_to: str | None,
 ) -> None:
@@ -73,7 +75,7 @@ def command(
         "split": split,
         "labels": labels,
         "patients": patients,
-        "annotators": None if annotators is None else _names("--annotators", annotators),
+        "annotators": annotators,
     }
     if dry_run:
         from data_prep.plan import make_plan
@@ -91,7 +93,7 @@ def command(
     write_json(json_to, summary)
 
 
-def _with_leads(source: str, leads: str | None) -> SignalSpec | None:
+def _with_leads(source: str, leads: tuple[str, ...] | None) -> SignalSpec | None:
     """Return the source's signal with the leads asked for; ``None`` leaves it to the source."""
     if leads is None:
         return None
@@ -99,16 +101,7 @@ def _with_leads(source: str, leads: str | None) -> SignalSpec | None:
 
     from data_prep import sources
 
-    return replace(sources.load(source).signal, leads=_names("--leads", leads))
-
-
-def _names(option: str, text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(","))
-    if not all(names):
-        raise click.BadParameter(
-            f"must be names with commas between them; got {text!r}", param_hint=option
-        )
-    return names
+    return replace(sources.load(source).signal, leads=leads)
 
 
 def _lines(summary: Mapping[str, Any]) -> list[str]:

@@ -9,14 +9,24 @@ from typing import Any
 import click
 
 from ecg_nas.cli.errors import Interrupted
-from ecg_nas.cli.output import json_option, say, write_json
+from ecg_nas.cli.output import json_option, names, say, write_json
 from ecg_nas.cli.progress import shown
+
+_FILE = click.Path(exists=True, dir_okay=False)
 
 
 @click.command()
-@click.option("--data", metavar="NAME|DIR", help="A source, or a prepared store. [synthetic]")
+@click.option(
+    "--data",
+    metavar="NAME|DIR",
+    help="A source, a prepared store, or a folder of WFDB recordings. [synthetic]",
+)
 @click.option("--records", type=click.Path(), help="Folder of the source's recordings.")
 @click.option("--split", metavar="NAME|FILE", help="A split of the source. [standard]")
+@click.option("--labels", type=_FILE, help="TOML file that gives each beat symbol its class.")
+@click.option("--patients", type=_FILE, help="CSV or TOML file that gives each record its patient.")
+@click.option("--leads", metavar="A,B", callback=names, help="As for ecg-nas prepare.")
+@click.option("--annotators", metavar="A,B", callback=names, help="As for ecg-nas prepare.")
 @click.option("--space", help="The search space. [ecg1d]")
 @click.option("--preset", metavar="NAME", help="quick, standard or full. [quick]")
 @click.option("--method", help="dcl-enas, random or regularized-evolution. [dcl-enas]")

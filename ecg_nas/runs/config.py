@@ -27,7 +27,7 @@ METHODS: Mapping[str, tuple[str, str]] = {
 
 DEFAULT_METHOD = "dcl-enas"
 
-FREE = frozenset({"budget", "algorithm.fes_max", "data", "records"})
+FREE = frozenset({"budget", "algorithm.fes_max", "data", "records", "labels", "patients"})
 """Settings that may differ on a run that goes on: a budget may grow, and data may move (what they
 are is held by their fingerprint)."""
 
@@ -55,9 +55,13 @@ class RunConfig:
     """All settings of a run; each part lies beside what it configures.
 
     Attributes:
-        data: Name of a source, or the folder of a prepared signal store.
+        data: Name of a source, or the folder of a prepared signal store or of WFDB recordings.
         records: Folder of the source's recordings; ``None`` where the source finds them itself.
         split: Split of the source; of no account for a prepared store.
+        labels: TOML file that gives each beat symbol its class; recordings only, as the next.
+        patients: CSV or TOML file that gives each record its patient.
+        leads: Leads by name or position, with fallbacks; ``None`` for the source's own.
+        annotators: Extensions of annotation files, in order of preference.
         space: Name of the search space.
         method: Name of the search method.
         budget: Full trainings in all.
@@ -74,6 +78,10 @@ class RunConfig:
     data: str = "synthetic"
     records: str | None = None
     split: str = "standard"
+    labels: str | None = None
+    patients: str | None = None
+    leads: tuple[str, ...] | None = None
+    annotators: tuple[str, ...] | None = None
     space: str = "ecg1d"
     method: str = DEFAULT_METHOD
     budget: int = 16
