@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,11 @@ from typing_extensions import override
 from ecg_nas import seeds
 from ecg_nas.algorithm import Allowed, Archive, Proposal, SearchAlgorithm, Told, draw_at_random
 from ecg_nas.errors import ConfigError
-from ecg_nas.predictor.dcl import DclConfig, DclPredictor
+from ecg_nas.predictor.config import DclConfig
 from search_spaces import Architecture, SearchSpace
+
+if TYPE_CHECKING:
+    from ecg_nas.predictor.dcl import DclPredictor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +189,8 @@ class DclEnas(SearchAlgorithm):
     def _fine_tuned(self) -> DclPredictor:
         """Return the predictor, fitted to all labels; pre-trained at the first call."""
         if self._predictor is None:
+            from ecg_nas.predictor.dcl import DclPredictor  # torch_geometric takes seconds
+
             rng = seeds.generator(self._seed, "unlabelled")
             unlabelled = [self._space.sample(rng) for _ in range(self._config.n_unlabelled)]
             self._predictor = DclPredictor(self._space, self._config.predictor, seed=self._seed)

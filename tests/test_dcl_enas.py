@@ -9,9 +9,9 @@ from ecg_nas.baselines import RandomSearch, RandomSearchConfig
 from ecg_nas.dcl_enas import DclEnas, DclEnasConfig
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.synthetic import SyntheticEvaluator
-from ecg_nas.predictor._encoder import EncoderConfig
 from ecg_nas.predictor._paths import HardEncoder
-from ecg_nas.predictor.dcl import DclConfig, DclPredictor
+from ecg_nas.predictor.config import DclConfig, EncoderConfig
+from ecg_nas.predictor.dcl import DclPredictor
 from search_spaces import load
 
 SPACE = load("ecg1d")

@@ -21,7 +21,7 @@ Factory = Callable[[SearchSpace, int, int], SearchAlgorithm]
 def _dcl_enas(**predictor: Any) -> Factory:
     def make(space: SearchSpace, budget: int, seed: int) -> SearchAlgorithm:
         from ecg_nas.dcl_enas import DclEnas, DclEnasConfig  # takes seconds to import
-        from ecg_nas.predictor.dcl import DclConfig
+        from ecg_nas.predictor.config import DclConfig
 
         config = DclEnasConfig(fes_max=budget, predictor=DclConfig(**predictor))
         return DclEnas(space, config, seed=seed)

@@ -13,25 +13,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import DenseGINConv
 
 from ecg_nas.predictor._paths import Encoded
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncoderConfig:
-    """Shape of the predictor's network.
-
-    Attributes:
-        members: Networks of the ensemble.
-        width: Of the graph layers' node vectors.
-        layers: Graph layers in each direction.
-        head_width: Of the ranking head's hidden layers.
-        projection: Length of the vectors that contrastive pre-training compares.
-    """
-
-    members: int = 5
-    width: int = 32
-    layers: int = 3
-    head_width: int = 64
-    projection: int = 32
+from ecg_nas.predictor.config import EncoderConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

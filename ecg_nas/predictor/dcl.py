@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
@@ -25,45 +23,13 @@ from typing_extensions import override
 
 from ecg_nas import seeds
 from ecg_nas.predictor import _losses
-from ecg_nas.predictor._encoder import EncoderConfig, GraphBatch, RankingNetwork, graph_batch
+from ecg_nas.predictor._encoder import GraphBatch, RankingNetwork, graph_batch
 from ecg_nas.predictor._paths import Encoded, HardEncoder, distance
 from ecg_nas.predictor.base import Predictor
+from ecg_nas.predictor.config import DclConfig
 from search_spaces import Architecture, SearchSpace
 
 _CHUNK = 1024  # architectures a forward pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DclConfig:
-    """Settings of the predictor.
-
-    Attributes:
-        encoder: Shape of the network.
-        pretraining: Whether stage 1 runs; without it the encoder starts from random weights.
-        objective: ``ranking`` (stage 2) or ``regression``, its ablation.
-        pretrain_steps: Batches of stage 1.
-        pretrain_batch: Architectures a batch; positives are the closest within it.
-        pretrain_rate: Learning rate of stage 1.
-        temperature: Of the logits of stage 1.
-        epochs: Passes over all pairs of labels in stage 2.
-        rate: Peak learning rate of stage 2, reached early and let down to 0.
-        encoder_rate: Factor on ``rate`` for the pre-trained encoder.
-        weight_decay: AdamW's.
-        top: Share of the labels that counts as the top (see ``_losses.ranking_pairs``).
-    """
-
-    encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    pretraining: bool = True
-    objective: Literal["ranking", "regression"] = "ranking"
-    pretrain_steps: int = 100
-    pretrain_batch: int = 128
-    pretrain_rate: float = 2e-3
-    temperature: float = 0.07
-    epochs: int = 60
-    rate: float = 5e-3
-    encoder_rate: float = 1.0
-    weight_decay: float = 1e-2
-    top: float = 0.25
 
 
 class DclPredictor(Predictor):

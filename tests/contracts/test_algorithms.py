@@ -15,8 +15,7 @@ from ecg_nas.dcl_enas import DclEnas, DclEnasConfig
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate
 from ecg_nas.evaluation.synthetic import SyntheticEvaluator
-from ecg_nas.predictor._encoder import EncoderConfig
-from ecg_nas.predictor.dcl import DclConfig
+from ecg_nas.predictor.config import DclConfig, EncoderConfig
 from ecg_nas.runs.config import METHODS
 from search_spaces import load
 from search_spaces.nasbench201 import NasBench201, from_index

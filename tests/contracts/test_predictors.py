@@ -8,8 +8,8 @@ import torch
 from scipy.stats import kendalltau
 
 from ecg_nas.evaluation.synthetic import SyntheticEvaluator
-from ecg_nas.predictor._encoder import EncoderConfig
-from ecg_nas.predictor.dcl import DclConfig, DclPredictor
+from ecg_nas.predictor.config import DclConfig, EncoderConfig
+from ecg_nas.predictor.dcl import DclPredictor
 from search_spaces import ArchitectureError, load
 
 CONFIG = DclConfig(

@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -129,3 +131,11 @@ def tables(name, values):
         if isinstance(its_values, dict):
             lines += tables(f"{name}.{inner}", its_values)
     return lines
+
+
+def test_settings_are_read_without_torch():
+    code = (
+        "import sys; from ecg_nas.runs.config import resolve; resolve(); "
+        "assert not {'torch', 'torch_geometric'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
