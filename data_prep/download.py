@@ -10,19 +10,16 @@ import ssl
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from data_prep.errors import DataError
+from data_prep.events import OnEvent, ignore
 
-MITDB_URL = "https://physionet.org/files/mitdb/1.0.0/"
 SUMS = "SHA256SUMS.txt"
-
-OnEvent = Callable[[Mapping[str, Any]], None]
 
 _CHUNK = 1 << 16
 _LONGEST_PAUSE_S = 30.0
@@ -42,8 +39,8 @@ def download(
     folder: Path,
     names: Sequence[str],
     *,
-    url: str = MITDB_URL,
-    on_event: OnEvent | None = None,
+    url: str,
+    on_event: OnEvent = ignore,
     timeout_s: float = 30.0,
     attempts: int = 5,
     pause_s: float = 1.0,
@@ -143,7 +140,7 @@ class _Job:
 
     folder: Path
     url: str
-    on_event: OnEvent | None
+    on_event: OnEvent
     timeout_s: float
     attempts: int
     pause_s: float
@@ -248,16 +245,15 @@ class _Job:
         with self.lock:
             self.done += files
             self.received += n_bytes
-            if self.on_event is not None:
-                self.on_event(
-                    {
-                        "event": "download",
-                        "name": name,
-                        "done": self.done,
-                        "total": self.total,
-                        "bytes": self.received,
-                    }
-                )
+            self.on_event(
+                {
+                    "event": "download",
+                    "name": name,
+                    "done": self.done,
+                    "total": self.total,
+                    "bytes": self.received,
+                }
+            )
 
 
 def _size(path: Path) -> int:

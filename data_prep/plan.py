@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from data_prep import sources
 from data_prep.beats import SignalSpec
 from data_prep.errors import DataError
+from data_prep.events import OnEvent, ignore
 from data_prep.header import Header, read_header, refuse_short_files
 from data_prep.labels import BEAT_SYMBOLS, label, mapping, read_mapping, refuse_unmapped
 from data_prep.leads import choose_leads
@@ -138,6 +139,7 @@ def make_plan(
     labels: Path | None = None,
     patients: Path | None = None,
     annotators: Sequence[str] | None = None,
+    on_event: OnEvent = ignore,
 ) -> Plan:
     """Read headers and annotations of all records, and decide which to take.
 
@@ -150,6 +152,7 @@ def make_plan(
         patients: CSV or TOML file that gives each record its patient.
         annotators: Extensions of annotation files in order of preference: of each record, the
             first that is there; by default as the source says.
+        on_event: Called with what the source does to find its recordings.
 
     Raises:
         DataError: If something is missing, malformed, or does not fit together.
@@ -159,7 +162,7 @@ def make_plan(
     if labels is not None:
         spec = replace(spec, mapping=labels.stem)
     symbol_classes = mapping(spec.mapping) if labels is None else read_mapping(labels)
-    refs = _with_patients(origin.records(records), patients)
+    refs = _with_patients(origin.records(records, on_event), patients)
     _refuse_annotators(annotators)
     usable: list[PlannedRecord] = []
     left_out: list[Mapping[str, Any]] = []

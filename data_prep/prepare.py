@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from data_prep.dataset import (
     read_manifest,
 )
 from data_prep.errors import DataError
+from data_prep.events import OnEvent, ignore
 from data_prep.labels import BEAT_SYMBOLS
 from data_prep.plan import Plan, PlannedRecord, make_plan
 from data_prep.record import Record, read_record
@@ -36,8 +37,6 @@ from data_prep.signal import condition_parts, resampled_length, resampled_positi
 from data_prep.sources.base import Side
 
 SIDES: tuple[Side, ...] = ("train", "test")
-
-OnEvent = Callable[[Mapping[str, Any]], None]
 
 
 def prepare(
@@ -50,7 +49,7 @@ def prepare(
     labels: Path | None = None,
     patients: Path | None = None,
     annotators: Sequence[str] | None = None,
-    on_event: OnEvent | None = None,
+    on_event: OnEvent = ignore,
 ) -> dict[str, Any]:
     """Write the signal store of a source into the folder ``out``.
 
@@ -67,7 +66,8 @@ def prepare(
         labels: TOML file that gives each symbol its class.
         patients: CSV or TOML file that gives each record its patient.
         annotators: Extensions of annotation files in order of preference; see ``make_plan``.
-        on_event: Called after each record with ``event="record"``, ``name``, ``done``, ``total``.
+        on_event: Called after each record with ``event="record"``, ``name``, ``done``, ``total``,
+            and with what the source does to find its recordings.
 
     Returns:
         The manifest of the store.
@@ -85,6 +85,7 @@ def prepare(
         labels=labels,
         patients=patients,
         annotators=annotators,
+        on_event=on_event,
     )
     if existing is not None and existing["settings"] != _settings(plan):
         raise DataError(
@@ -97,7 +98,7 @@ def prepare(
             dir=out.parent, prefix=f".{out.name}-", ignore_cleanup_errors=True
         ) as folder:
             built = Path(folder) / "store"
-            manifest = _build(plan, built, on_event or _ignore)
+            manifest = _build(plan, built, on_event)
             if existing is None:
                 # Replaces an empty folder; a full one was refused.
                 built.replace(out)
@@ -120,10 +121,6 @@ def _carry_over(old: Path, new: Path) -> None:
     for file in old.iterdir():
         if file.is_file() and file.name != MANIFEST:
             shutil.copy2(file, new / file.name)
-
-
-def _ignore(event: Mapping[str, Any]) -> None:
-    del event
 
 
 def _existing(out: Path) -> dict[str, Any] | None:

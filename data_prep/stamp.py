@@ -12,6 +12,7 @@ from data_prep import sources
 from data_prep.beats import SignalSpec
 from data_prep.dataset import VERSION
 from data_prep.errors import DataError
+from data_prep.events import OnEvent, ignore
 from data_prep.header import record_files
 
 
@@ -24,6 +25,7 @@ def stamp(
     labels: Path | None = None,
     patients: Path | None = None,
     annotators: Sequence[str] | None = None,
+    on_event: OnEvent = ignore,
 ) -> str:
     """Return a short name for what ``prepare`` would make of these arguments.
 
@@ -39,6 +41,7 @@ def stamp(
         labels: TOML file of symbols and classes.
         patients: Table of records and patients.
         annotators: Annotation files in order of preference.
+        on_event: Called with what the source does to find its recordings.
 
     Raises:
         DataError: If a file is missing, or a header malformed.
@@ -48,7 +51,7 @@ def stamp(
     state: list[Any] = [VERSION, source, spec.to_json(), annotators and list(annotators)]
     state += [split, _text(Path(split)) if Path(split).is_file() else None]
     state += [None if file is None else [file.stem, _text(file)] for file in (labels, patients)]
-    for ref in origin.records(records):
+    for ref in origin.records(records, on_event):
         wanted = (ref.annotator,) if annotators is None else annotators
         notes = [ref.path.with_name(f"{ref.path.name}.{name}") for name in wanted]
         state.append([ref.name, ref.patient])

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
 
+from data_prep.events import Event, OnEvent, ignore
 from ecg_nas import seeds
 from ecg_nas.algorithm import SearchAlgorithm, Told
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from ecg_nas.store import RunStore, StoredProposal
 from search_spaces import SearchSpace
 
-Event = Mapping[str, Any]
-OnEvent = Callable[[Event], None]
-
 _log = logging.getLogger(__name__)
-
-
-def ignore(_event: Event) -> None:
-    """Take no notice of an event."""
 
 
 def run(

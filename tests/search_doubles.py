@@ -4,10 +4,11 @@ import sys
 import time
 from pathlib import Path
 
+from data_prep.events import ignore
 from ecg_nas import seeds
 from ecg_nas.baselines import RegularizedEvolution, RegularizedEvolutionConfig
 from ecg_nas.evaluation.base import Evaluation, Evaluator
-from ecg_nas.search import ignore, run
+from ecg_nas.search import run
 from ecg_nas.store import RunStore
 from search_spaces import load
 

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 
 from data_prep.beats import SignalSpec
 from data_prep.errors import DataError
+from data_prep.events import OnEvent, ignore
 
 Side = Literal["train", "test"]
 
@@ -64,15 +65,16 @@ class Source(ABC):
     complete: ClassVar[bool] = True
 
     @abstractmethod
-    def records(self, folder: Path | None) -> list[RecordRef]:
+    def records(self, folder: Path | None, on_event: OnEvent = ignore) -> list[RecordRef]:
         """Return all records, also those that a split leaves out, in a fixed order.
 
         Args:
             folder: Where the user says that they lie; ``None``: where the source itself finds
-                (or makes) them.
+                (or fetches, or makes) them.
+            on_event: Called with what is being fetched or made.
 
         Raises:
-            DataError: If there is no such folder or no record in it.
+            DataError: If there is no such folder or no record in it, or none can be had.
         """
 
     @abstractmethod

@@ -10,10 +10,12 @@ References:
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from data_prep.download import SUMS, download
 from data_prep.errors import DataError
+from data_prep.events import OnEvent, ignore
 from data_prep.sources.base import (
     Assignment,
     RecordRef,
@@ -24,6 +26,10 @@ from data_prep.sources.base import (
 )
 from data_prep.split import DS1, DS2, PACED
 
+_PHYSIONET = "https://physionet.org/files"
+_VERSION = "mitdb/1.0.0"
+_EXTENSIONS = ("hea", "dat", "atr")
+
 
 class Mitdb(Source):
     """The MIT-BIH Arrhythmia Database."""
@@ -32,11 +38,11 @@ class Mitdb(Source):
     description = "MIT-BIH Arrhythmia Database: 44 patients, 30 minutes each, standard split"
     splits = ("standard", "strict")
 
-    def records(self, folder: Path | None) -> list[RecordRef]:
+    def records(self, folder: Path | None, on_event: OnEvent = ignore) -> list[RecordRef]:
         """Return all 48 records, the paced ones among them."""
-        folder = _find() if folder is None else folder
-        refuse_missing(folder)
         names = sorted((*DS1, *DS2, *PACED))
+        folder = _find(names, on_event) if folder is None else folder
+        refuse_missing(folder)
         missing = [name for name in names if not (folder / f"{name}.hea").is_file()]
         if missing:
             raise DataError(
@@ -61,19 +67,20 @@ class Mitdb(Source):
         )
 
 
-def _find() -> Path:
-    places = []
+def _find(names: Sequence[str], on_event: OnEvent) -> Path:
+    """Return the folder that ``ECG_NAS_DATA`` names, else the cached one, downloaded if need be."""
     if chosen := os.environ.get("ECG_NAS_DATA"):
-        places += [Path(chosen), Path(chosen) / "mitdb"]
-    places.append(cache_folder() / "mitdb")
-    for place in places:
-        if (place / "100.hea").is_file():
-            return place
-    raise DataError(
-        "the records of mitdb must be on this machine; none in "
-        f"{', '.join(str(place) for place in places)}: download "
-        "https://physionet.org/content/mitdb/1.0.0/ and name the folder with --records"
-    )
+        for place in (Path(chosen), Path(chosen) / "mitdb"):
+            if (place / "100.hea").is_file():
+                return place
+    cached = cache_folder() / "mitdb"
+    if not (cached / SUMS).is_file():  # written last: where it lies, all is there
+        url = f"{os.environ.get('ECG_NAS_PHYSIONET', _PHYSIONET).rstrip('/')}/{_VERSION}/"
+        files = [f"{name}.{extension}" for name in names for extension in _EXTENSIONS]
+        text = f"downloading {len(files)} files of mitdb (about 100 MB) from {url} to {cached}"
+        on_event({"event": "stage", "text": text})
+        download(cached, files, url=url, on_event=on_event)
+    return cached
 
 
 SOURCE = Mitdb()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from data_prep.errors import DataError
+from data_prep.events import OnEvent, ignore
 from data_prep.record import Record, write_annotations, write_record
 from data_prep.simulation.patients import ROLES, draw_patient
 from data_prep.simulation.render import render
@@ -34,11 +35,11 @@ class _Synthetic(Source):
     name = "synthetic"
     description = f"{N_PATIENTS} simulated patients of 5 minutes (made here, no clinical meaning)"
 
-    def records(self, folder: Path | None) -> list[RecordRef]:
+    def records(self, folder: Path | None, on_event: OnEvent = ignore) -> list[RecordRef]:
         if folder is None:
             folder = cache_folder() / f"synthetic-{_EDITION}-{SEED}"
             if not folder.is_dir():
-                simulate(folder, seed=SEED)
+                simulate(folder, seed=SEED, on_event=on_event)
         refuse_missing(folder)
         names = [_name(index) for index in range(N_PATIENTS)]
         for name in names:
@@ -70,7 +71,7 @@ def simulate(
     seed: int = SEED,
     n_patients: int = N_PATIENTS,
     duration_s: float = DURATION_S,
-    on_record: Callable[[str], None] | None = None,
+    on_event: OnEvent = ignore,
 ) -> None:
     """Simulate patients and write them as WFDB records (``.hea``, ``.dat``, ``.atr``).
 
@@ -81,7 +82,8 @@ def simulate(
         seed: Another seed draws other patients in the same roles.
         n_patients: Number of patients.
         duration_s: Length of each recording.
-        on_record: Called with each record's name once it is written.
+        on_event: Called with ``event="simulated"``, ``name``, ``done`` and ``total`` once a record
+            is written.
 
     Raises:
         DataError: If the folder cannot be written, or the recordings would be too short.
@@ -95,8 +97,14 @@ def simulate(
         for index in range(n_patients):
             record = simulate_record(index, seed=seed, duration_s=duration_s)
             _write(temporary, record, fibrillation=ROLES[index % len(ROLES)].fibrillation)
-            if on_record is not None:
-                on_record(record.name)
+            on_event(
+                {
+                    "event": "simulated",
+                    "name": record.name,
+                    "done": index + 1,
+                    "total": n_patients,
+                }
+            )
         temporary.chmod(0o755)  # mkdtemp makes it private
         try:
             temporary.replace(folder)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from data_prep.beats import SignalSpec
 from data_prep.errors import DataError
+from data_prep.events import OnEvent, ignore
 from data_prep.header import segment_names
 from data_prep.sources.base import Assignment, RecordRef, Source, refuse_missing
 from data_prep.split import stratified_halves
@@ -26,8 +27,9 @@ class Wfdb(Source):
     signal = SignalSpec(leads=("MLII/II/#0", "V1/V5/V2/V4/#1/#0"))
     complete = False
 
-    def records(self, folder: Path | None) -> list[RecordRef]:
+    def records(self, folder: Path | None, on_event: OnEvent = ignore) -> list[RecordRef]:
         """Return the records of ``folder`` and its folders, by path."""
+        del on_event  # nothing is fetched
         if folder is None:
             raise DataError("source wfdb must be told where the records lie: --records DIR")
         refuse_missing(folder)

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from data_prep.events import Event, OnEvent
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-Event = Mapping[str, Any]
-OnEvent = Callable[[Event], None]
 
 
 @dataclass(kw_only=True)
@@ -68,8 +67,9 @@ class Progress:
                 return self._evaluated(event)
             case "told":
                 return self._told(event.get("diagnostics", {}))
-            case "record":
-                self.stage = f"preparing {event['name']} ({event['done']}/{event['total']})"
+            case "record" | "download" | "simulated" as kind:
+                doing = {"record": "preparing", "download": "downloading"}.get(kind, "simulating")
+                self.stage = f"{doing} {event['name']} ({event['done']}/{event['total']})"
             case "final":
                 self.stage = f"training the winner, epoch {event['epoch']}/{event['epochs']}"
         return None
@@ -136,9 +136,9 @@ def shown(budget: int | None = None) -> Iterator[OnEvent]:
 
 @contextmanager
 def counted(what: str) -> Iterator[OnEvent]:
-    """Show events that carry ``done``, ``total`` and ``name`` as a bar; nothing off a terminal."""
+    """Show events that carry ``done``, ``total`` and ``name`` as a bar; stages as plain lines."""
     if not sys.stderr.isatty():
-        yield lambda _event: None
+        yield _say_stage
         return
 
     from rich.console import Console
@@ -148,11 +148,18 @@ def counted(what: str) -> Iterator[OnEvent]:
         task = bar.add_task(what)
 
         def on_event(event: Event) -> None:
-            if "total" in event:
+            if event.get("event") == "stage":
+                bar.console.print(event["text"])
+            elif "total" in event:
                 text = f"{what} {event.get('name', '')}"
                 bar.update(task, completed=event["done"], total=event["total"], description=text)
 
         yield on_event
+
+
+def _say_stage(event: Event) -> None:
+    if event.get("event") == "stage":
+        click.echo(event["text"], err=True)
 
 
 def _panel(progress: Progress) -> RenderableType:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,10 @@ from data_prep import sources
 from data_prep.beats import SignalSpec
 from data_prep.dataset import MANIFEST, open_store, read_manifest
 from data_prep.errors import DataError
+from data_prep.events import OnEvent
 from data_prep.sources.base import cache_folder
 from data_prep.stamp import stamp
 from ecg_nas.runs.config import RunConfig
-
-OnEvent = Callable[[Mapping[str, Any]], None]
 
 
 def store_folder(
@@ -61,7 +59,7 @@ def store_folder(
         "patients": _path(config.patients),
         "annotators": config.annotators,
     }
-    folder = cache_folder() / "stores" / f"{source}-{stamp(source, **chosen)}"
+    folder = cache_folder() / "stores" / f"{source}-{stamp(source, **chosen, on_event=on_event)}"
     if _is_usable(folder):
         return folder
     on_event({"event": "stage", "text": f"preparing {config.data}"})

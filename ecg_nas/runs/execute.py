@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from data_prep.dataset import open_store
+from data_prep.events import OnEvent, ignore
 from ecg_nas import search
 from ecg_nas.errors import BundleError, ConfigError, RunError
 from ecg_nas.runs import config as settings
@@ -23,8 +24,6 @@ from ecg_nas.runs.winner import best_of, load_final, train_final
 from ecg_nas.store import RunStore, StoredEvaluation
 from search_spaces import load
 
-OnEvent = Callable[[Mapping[str, Any]], None]
-
 _log = logging.getLogger(__name__)
 
 
@@ -33,7 +32,7 @@ def execute(
     out: Path,
     *,
     workers: int | None = None,
-    on_event: OnEvent = search.ignore,
+    on_event: OnEvent = ignore,
 ) -> dict[str, Any]:
     """Do the main job in the run folder ``out``, from wherever an earlier process left it.
 

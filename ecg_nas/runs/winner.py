@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data_prep.beats import BeatSpec
 from data_prep.dataset import open_store
+from data_prep.events import OnEvent
 from ecg_nas import seeds
 from ecg_nas.errors import RunError
 from ecg_nas.evaluation.representation import beat_spec
@@ -25,8 +26,6 @@ from search_spaces import Architecture, load
 
 if TYPE_CHECKING:
     from torch import nn
-
-OnEvent = Callable[[Mapping[str, Any]], None]
 
 
 def best_of(evaluations: Sequence[StoredEvaluation]) -> StoredEvaluation:

@@ -10,8 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from data_prep import sources
 from data_prep.download import download
 from data_prep.errors import DataError
+from data_prep.split import DS1, DS2, PACED
 
 FILES = {
     "100.hea": b"100 2 360 1000\n",
@@ -295,3 +297,45 @@ def test_a_second_process_is_refused_while_the_first_downloads(server, tmp_path)
     download(tmp_path, list(FILES), url=server.url, on_event=again, **QUICK)
     assert len(refused) == 1
     assert_complete(tmp_path)
+
+
+@pytest.fixture
+def mitdb_server(server, monkeypatch, tmp_path):
+    """Serve 48 small records; the cache is empty and the user has named no folder."""
+    names = sorted((*DS1, *DS2, *PACED))
+    server.files = {
+        f"{name}.{extension}": f"{name} {extension}".encode()
+        for name in names
+        for extension in ("hea", "dat", "atr")
+    }
+    server.listed = {name: hashlib.sha256(body).hexdigest() for name, body in server.files.items()}
+    monkeypatch.setenv("ECG_NAS_PHYSIONET", f"http://127.0.0.1:{server.server_port}/files/")
+    monkeypatch.setenv("ECG_NAS_DATA", str(tmp_path / "not here"))
+    monkeypatch.setenv("ECG_NAS_CACHE", str(tmp_path / "cache"))
+    return server
+
+
+def test_mitdb_is_downloaded_once_where_nobody_has_it(mitdb_server, tmp_path):
+    events: list[dict] = []
+    refs = sources.load("mitdb").records(None, events.append)
+    assert [ref.name for ref in refs] == sorted((*DS1, *DS2, *PACED))
+    assert refs[0].path == tmp_path / "cache" / "mitdb" / "100"
+    assert contents(tmp_path / "cache" / "mitdb").keys() == {*mitdb_server.files, "SHA256SUMS.txt"}
+    assert events[0]["event"] == "stage"
+    assert str(tmp_path / "cache" / "mitdb") in events[0]["text"]
+    assert (events[-1]["done"], events[-1]["total"]) == (144, 144)
+    asked = mitdb_server.asked.total()
+    assert sources.load("mitdb").records(None) == refs
+    assert mitdb_server.asked.total() == asked
+
+
+def test_a_download_of_mitdb_that_broke_off_goes_on(mitdb_server, tmp_path):
+    body = mitdb_server.files.pop("234.atr")
+    with pytest.raises(DataError, match=r"234\.atr must exist.*name the folder.*--records"):
+        sources.load("mitdb").records(None)
+    there = set(contents(tmp_path / "cache" / "mitdb"))
+    assert "SHA256SUMS.txt" not in there
+    mitdb_server.files["234.atr"] = body
+    mitdb_server.asked.clear()
+    assert len(sources.load("mitdb").records(None)) == 48
+    assert not there & {name for name in mitdb_server.asked if not name.endswith(".txt")}

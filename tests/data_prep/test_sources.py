@@ -36,13 +36,6 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     assert cache_folder() == Path.home() / ".cache" / "ecg-nas"
 
 
-def test_mitdb_that_is_nowhere_says_where_it_looked(monkeypatch, tmp_path):
-    monkeypatch.setenv("ECG_NAS_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("ECG_NAS_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(DataError, match=r"none in .*data/mitdb, .*cache/mitdb: download"):
-        sources.load("mitdb").records(None)
-
-
 def test_a_folder_that_is_not_mitdb_is_refused(small_folder):
     with pytest.raises(DataError, match="48 are missing: 100, 101"):
         sources.load("mitdb").records(small_folder)

@@ -127,9 +127,9 @@ def test_ventricular_complexes_are_wider_than_sinus_complexes():
 
 
 def test_records_are_written_and_read_back(tmp_path):
-    seen: list[str] = []
-    simulate(tmp_path / "new" / "set", n_patients=2, duration_s=20, on_record=seen.append)
-    assert seen == ["sim01", "sim02"]
+    seen: list[dict] = []
+    simulate(tmp_path / "new" / "set", n_patients=2, duration_s=20, on_event=seen.append)
+    assert [(e["name"], e["done"], e["total"]) for e in seen] == [("sim01", 1, 2), ("sim02", 2, 2)]
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["set"]  # nothing temporary is left
     made, read = simulate_record(1, duration_s=20), read_record(tmp_path / "new" / "set" / "sim02")
     assert read.leads == ("MLII", "V1")
@@ -143,9 +143,9 @@ def test_records_are_written_and_read_back(tmp_path):
 def test_the_source_makes_its_records_once_and_splits_patients_in_halves(tmp_path, monkeypatch):
     calls = []
 
-    def few_seconds(folder, *, seed):
+    def few_seconds(folder, *, seed, on_event):
         calls.append(folder)
-        simulate(folder, seed=seed, duration_s=10)
+        simulate(folder, seed=seed, duration_s=10, on_event=on_event)
 
     monkeypatch.setenv("ECG_NAS_CACHE", str(tmp_path))
     monkeypatch.setattr("data_prep.sources.synthetic.simulate", few_seconds)
