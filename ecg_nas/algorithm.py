@@ -48,27 +48,62 @@ class SearchAlgorithm(ABC):
     ``ask`` is a pure function of the state: asked again from the same state (after a crash, say)
     it proposes the same. ``tell`` gets the outcomes of one ``ask``, in its order. An algorithm
     never proposes an architecture twice unless its space is exhausted.
+
+    The archive of what was told is all the state there is, unless an algorithm adds to it.
     """
+
+    def __init__(self, space: SearchSpace, *, seed: int, allowed: Allowed | None) -> None:
+        self._space = space
+        self._seed = seed
+        self._allowed = allowed
+        self._archive = Archive()
 
     @abstractmethod
     def ask(self) -> list[Proposal]:
         """Return the next batch of proposals; empty only when the budget is spent."""
 
-    @abstractmethod
     def tell(self, outcomes: Sequence[Told]) -> None:
         """Take in the outcomes of the last ``ask``."""
+        self._archive.add(outcomes)
 
-    @abstractmethod
     def state(self) -> dict[str, Any]:
         """Return a JSON-able state from which ``load_state`` continues exactly."""
+        return {"archive": self._archive.to_json()}
 
-    @abstractmethod
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from a state that ``state`` returned."""
+        self._archive = Archive.from_json(state["archive"], self._space)
 
     def diagnostics(self) -> dict[str, float | None]:
         """Return figures to show the user (``kendall_tau`` of the predictor, seconds …)."""
         return {}
+
+    def _random(self, count: int, origin: Literal["initial", "exploration"]) -> list[Proposal]:
+        """Return ``count`` new random architectures, the same for every algorithm of this seed."""
+        return draw_at_random(
+            self._space,
+            self._archive,
+            count,
+            seed=self._seed,
+            origin=origin,
+            allowed=self._allowed,
+        )
+
+    def _learnable(self) -> bool:
+        """Return whether a predictor could rank: not if all failed, say."""
+        return len(set(self._archive.scores())) > 1
+
+    def _filled(self, picked: Sequence[Architecture], count: int) -> list[Proposal]:
+        """Return what a predictor picked, filled up to ``count`` with random architectures.
+
+        Too few are picked where the space is small or the limits are tight.
+        """
+        proposals = [Proposal(architecture=arch, origin="predictor") for arch in picked]
+        if len(picked) < count:
+            fillers = self._random(count, "exploration")
+            fillers.sort(key=lambda p: p.architecture in picked)  # repeats last
+            proposals += fillers[: count - len(picked)]
+        return proposals
 
 
 class Archive:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Allowed, Archive, Proposal, SearchAlgorithm, Told, draw_at_random
+from ecg_nas.algorithm import Allowed, Proposal, SearchAlgorithm, Told
 from ecg_nas.errors import ConfigError
 from ecg_nas.predictor.config import DclConfig
 from search_spaces import Architecture, SearchSpace
@@ -100,11 +100,8 @@ class DclEnas(SearchAlgorithm):
         seed: int,
         allowed: Allowed | None = None,
     ) -> None:
-        self._space = space
+        super().__init__(space, seed=seed, allowed=allowed)
         self._config = config
-        self._seed = seed
-        self._allowed = allowed
-        self._archive = Archive()
         self._predictor: DclPredictor | None = None  # rebuilt from the seed, so not in the state
         self._fitted_to = 0  # labels that the predictor has learnt from
         self._concordant = 0  # pairs of one infill in the predicted order, less those against it
@@ -131,19 +128,16 @@ class DclEnas(SearchAlgorithm):
     def tell(self, outcomes: Sequence[Told]) -> None:
         if len(self._archive) >= self._config.n_init and self._learnable():
             self._compare(outcomes)
-        self._archive.add(outcomes)
+        super().tell(outcomes)
 
     @override
     def state(self) -> dict[str, Any]:
-        return {
-            "archive": self._archive.to_json(),
-            "concordant": self._concordant,
-            "compared": self._compared,
-        }
+        figures = {"concordant": self._concordant, "compared": self._compared}
+        return {**super().state(), **figures}
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
-        self._archive = Archive.from_json(state["archive"], self._space)
+        super().load_state(state)
         self._concordant = state["concordant"]
         self._compared = state["compared"]
         self._fitted_to = 0
@@ -161,19 +155,6 @@ class DclEnas(SearchAlgorithm):
             "kendall_tau": self._concordant / self._compared if self._compared else None,
             "predictor_seconds": self._predictor_seconds,
         }
-
-    def _learnable(self) -> bool:
-        return len(set(self._archive.scores())) > 1  # or there is nothing to rank: all failed, say
-
-    def _random(self, count: int, origin: Literal["initial", "exploration"]) -> list[Proposal]:
-        return draw_at_random(
-            self._space,
-            self._archive,
-            count,
-            seed=self._seed,
-            origin=origin,
-            allowed=self._allowed,
-        )
 
     def _compare(self, outcomes: Sequence[Told]) -> None:
         """Count the pairs of an infill that came out as predicted before it was trained."""
@@ -262,12 +243,7 @@ class DclEnas(SearchAlgorithm):
             else:
                 key = max(left, key=lambda k: left[k].mean)
             picked.append(left.pop(key).architecture)
-        proposals = [Proposal(architecture=arch, origin="predictor") for arch in picked]
-        if len(picked) < count:  # evolution met too few: the space is small or the limits tight
-            fillers = self._random(count, "exploration")
-            fillers.sort(key=lambda p: p.architecture in picked)  # repeats last
-            proposals += fillers[: count - len(picked)]
-        return proposals
+        return self._filled(picked, count)
 
     def _most_novel(
         self,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from typing_extensions import override
 
-from ecg_nas.algorithm import Allowed, Archive, Proposal, SearchAlgorithm, Told, draw_at_random
+from ecg_nas.algorithm import Allowed, Proposal, SearchAlgorithm
 from search_spaces import SearchSpace
 
 
@@ -36,32 +34,10 @@ class RandomSearch(SearchAlgorithm):
         seed: int,
         allowed: Allowed | None = None,
     ) -> None:
-        self._space = space
+        super().__init__(space, seed=seed, allowed=allowed)
         self._config = config
-        self._seed = seed
-        self._allowed = allowed
-        self._archive = Archive()
 
     @override
     def ask(self) -> list[Proposal]:
         left = max(self._config.fes_max - len(self._archive), 0)
-        return draw_at_random(
-            self._space,
-            self._archive,
-            min(self._config.n_batch, left),
-            seed=self._seed,
-            origin="initial",
-            allowed=self._allowed,
-        )
-
-    @override
-    def tell(self, outcomes: Sequence[Told]) -> None:
-        self._archive.add(outcomes)
-
-    @override
-    def state(self) -> dict[str, Any]:
-        return {"archive": self._archive.to_json()}
-
-    @override
-    def load_state(self, state: dict[str, Any]) -> None:
-        self._archive = Archive.from_json(state["archive"], self._space)
+        return self._random(min(self._config.n_batch, left), "initial")

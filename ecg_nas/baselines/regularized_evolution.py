@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
 
 import numpy as np
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import (
-    Allowed,
-    Archive,
-    Proposal,
-    SearchAlgorithm,
-    Told,
-    draw_at_random,
-    draw_new,
-)
+from ecg_nas.algorithm import Allowed, Proposal, SearchAlgorithm, draw_new
 from ecg_nas.errors import ConfigError
 from search_spaces import Architecture, SearchSpace
 
@@ -67,11 +57,8 @@ class RegularizedEvolution(SearchAlgorithm):
         seed: int,
         allowed: Allowed | None = None,
     ) -> None:
-        self._space = space
+        super().__init__(space, seed=seed, allowed=allowed)
         self._config = config
-        self._seed = seed
-        self._allowed = allowed
-        self._archive = Archive()
 
     @override
     def ask(self) -> list[Proposal]:
@@ -93,16 +80,6 @@ class RegularizedEvolution(SearchAlgorithm):
             batch[child.key] = Proposal(architecture=child, origin="evolution")
         return list(batch.values())
 
-    def _random(self, count: int, origin: Literal["initial", "exploration"]) -> list[Proposal]:
-        return draw_at_random(
-            self._space,
-            self._archive,
-            count,
-            seed=self._seed,
-            origin=origin,
-            allowed=self._allowed,
-        )
-
     def _parent(self, rng: np.random.Generator) -> Architecture:
         n_alive = self._config.population
         scores = self._archive.scores()[-n_alive:]
@@ -110,15 +87,3 @@ class RegularizedEvolution(SearchAlgorithm):
         drawn = rng.choice(n_alive, size=self._config.tournament, replace=False)
         best: int = max(drawn.tolist(), key=lambda i: scores[i])
         return alive[best]
-
-    @override
-    def tell(self, outcomes: Sequence[Told]) -> None:
-        self._archive.add(outcomes)
-
-    @override
-    def state(self) -> dict[str, Any]:
-        return {"archive": self._archive.to_json()}
-
-    @override
-    def load_state(self, state: dict[str, Any]) -> None:
-        self._archive = Archive.from_json(state["archive"], self._space)
