@@ -119,7 +119,7 @@ def play(job: Job) -> Trace:
     """
     space_name, dataset = BENCHMARKS[job.benchmark]
     evaluator = _evaluator(job.table, dataset)
-    algorithm = METHODS[job.method](load(space_name), job.budget, job.seed)
+    algorithm = METHODS[job.method].start(load(space_name), job.budget, job.seed)
     started = time.perf_counter()
     outcomes = list(_search(algorithm, evaluator, job.seed))
     return Trace(

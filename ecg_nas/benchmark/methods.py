@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ecg_nas.algorithm import SearchAlgorithm
@@ -12,38 +14,45 @@ from ecg_nas.baselines import (
     RegularizedEvolution,
     RegularizedEvolutionConfig,
 )
+from ecg_nas.dcl_enas import DclEnas, DclEnasConfig
+from ecg_nas.predictor.config import DclConfig
 from search_spaces import SearchSpace
 
-Factory = Callable[[SearchSpace, int, int], SearchAlgorithm]
-"""Makes a method from the space, the budget and the seed."""
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A search method with all its settings but the budget.
+
+    Attributes:
+        algorithm: The class; it takes a space, its settings and ``seed``.
+        config: The settings, a dataclass with ``fes_max``.
+    """
+
+    algorithm: Callable[..., SearchAlgorithm]
+    config: Any
+
+    def start(self, space: SearchSpace, budget: int, seed: int) -> SearchAlgorithm:
+        """Return the method, fresh, with ``budget`` trainings to spend."""
+        return self.algorithm(space, dataclasses.replace(self.config, fes_max=budget), seed=seed)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings as JSON-able values, without the budget."""
+        values = dataclasses.asdict(self.config)
+        del values["fes_max"]
+        return values
 
 
-def _dcl_enas(**predictor: Any) -> Factory:
-    def make(space: SearchSpace, budget: int, seed: int) -> SearchAlgorithm:
-        from ecg_nas.dcl_enas import DclEnas, DclEnasConfig  # takes seconds to import
-        from ecg_nas.predictor.config import DclConfig
-
-        config = DclEnasConfig(fes_max=budget, predictor=DclConfig(**predictor))
-        return DclEnas(space, config, seed=seed)
-
-    return make
-
-
-def _random(space: SearchSpace, budget: int, seed: int) -> SearchAlgorithm:
-    return RandomSearch(space, RandomSearchConfig(fes_max=budget), seed=seed)
-
-
-def _regularized_evolution(space: SearchSpace, budget: int, seed: int) -> SearchAlgorithm:
-    return RegularizedEvolution(space, RegularizedEvolutionConfig(fes_max=budget), seed=seed)
-
-
-METHODS: Mapping[str, Factory] = {
-    "dcl-enas": _dcl_enas(),
-    "random": _random,
-    "regularized-evolution": _regularized_evolution,
+METHODS: Mapping[str, Method] = {
+    "dcl-enas": Method(DclEnas, DclEnasConfig()),
+    "random": Method(RandomSearch, RandomSearchConfig()),
+    "regularized-evolution": Method(RegularizedEvolution, RegularizedEvolutionConfig()),
     # Ablations: one stage left out.
-    "dcl-enas:no-pretraining": _dcl_enas(pretraining=False),
-    "dcl-enas:regression": _dcl_enas(objective="regression"),
+    "dcl-enas:no-pretraining": Method(
+        DclEnas, DclEnasConfig(predictor=DclConfig(pretraining=False))
+    ),
+    "dcl-enas:regression": Method(
+        DclEnas, DclEnasConfig(predictor=DclConfig(objective="regression"))
+    ),
 }
 
 DEFAULT = ("dcl-enas", "regularized-evolution", "random")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing_extensions import override
 
 from ecg_nas.errors import EcgNasError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
-from search_spaces import nasbench201
+from search_spaces import Architecture, nasbench201
 
 
 class TableError(EcgNasError, ValueError):
@@ -87,6 +88,16 @@ class TableEvaluator(Evaluator):
     def optimum(self) -> float:
         """The best score in the table."""
         return float(self._scores.max())
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits of the BLAKE2 hash of the scores: which version of the table it is."""
+        values = np.ascontiguousarray(np.stack([self._scores, self._test]), dtype="<f8")
+        return hashlib.blake2b(values.tobytes(), digest_size=8).hexdigest()
+
+    def cells(self) -> tuple[list[Architecture], NDArray[np.float64]]:
+        """Return every architecture of the table, and their scores in the same order."""
+        return list(nasbench201.all_architectures()), self._scores.copy()
 
     @override
     def evaluate(self, candidates: Sequence[Candidate]) -> Iterator[Evaluation]:

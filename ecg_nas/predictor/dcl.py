@@ -29,7 +29,7 @@ from ecg_nas.predictor.base import Predictor
 from ecg_nas.predictor.config import DclConfig
 from search_spaces import Architecture, SearchSpace
 
-_CHUNK = 1024  # architectures a forward pass
+_CHUNK = 256  # architectures a forward pass: more no longer fit the cache
 
 
 class DclPredictor(Predictor):

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 from ecg_nas.algorithm import Allowed, SearchAlgorithm
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.folds import FoldConfig
+from ecg_nas.settings import differing
 from ecg_nas.training.config import TrainConfig
 from search_spaces import SearchSpace, available, load
 
@@ -192,12 +193,7 @@ def to_json(config: RunConfig) -> dict[str, Any]:
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Name the settings in which two JSON descriptions differ, but for the ``FREE`` ones."""
-    a, b = dict(_flat(old)), dict(_flat(new))
-    return [
-        f"{name} ({a.get(name, 'not set')}, now {b.get(name, 'not set')})"
-        for name in sorted(a.keys() | b.keys())
-        if name not in FREE and a.get(name) != b.get(name)
-    ]
+    return differing(old, new, free=FREE)
 
 
 def algorithm(config: RunConfig, space: SearchSpace, allowed: Allowed | None) -> SearchAlgorithm:
@@ -261,15 +257,6 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(old, Mapping) and isinstance(value, Mapping)
         result[name] = _merged(old, value) if both else value  # type: ignore[arg-type]
     return result
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            # A tuple and the list that JSON makes of it are the same setting.
-            yield prefix + name, list(value) if isinstance(value, tuple) else value
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

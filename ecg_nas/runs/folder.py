@@ -19,7 +19,6 @@ import fcntl
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from typing import Any
 
 from data_prep.errors import DataError
 from ecg_nas.errors import EcgNasError, RunError
+from ecg_nas.files import whole
 from ecg_nas.store import RunStore
 
 FORMAT = 1
@@ -159,27 +159,6 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with whole(file) as part:
         part.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def whole(file: Path) -> Iterator[Path]:
-    """Yield a path beside ``file`` to write to; it takes the place of ``file`` at the end.
-
-    Raises:
-        RunError: If it cannot be written.
-    """
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-        os.close(handle)
-        part = Path(name)
-        try:
-            yield part
-            part.chmod(0o644)  # mkstemp's files are closed to others
-            part.replace(file)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise RunError(f"{file} must be writable ({error.strerror or error})") from error
 
 
 def _take(descriptor: int, path: Path) -> None:

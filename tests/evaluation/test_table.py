@@ -52,6 +52,23 @@ def lose_a_value(values):
     values["c100_val"][5] = np.nan
 
 
+def test_gives_every_cell_with_its_score(tmp_path):
+    evaluator = TableEvaluator(write(tmp_path / "t.parquet"), "cifar100")
+    archs, scores = evaluator.cells()
+    assert archs == list(all_architectures())
+    np.testing.assert_allclose(scores, np.arange(15_625) / 1000, atol=1e-5)
+
+
+def test_the_digest_tells_values_apart_not_files(tmp_path):
+    def raised(values):
+        values["c100_test"][3] += 1
+
+    whole, again = (TableEvaluator(write(tmp_path / name), "cifar100") for name in ("a", "b"))
+    other = TableEvaluator(write(tmp_path / "c", spoil=raised), "cifar100")
+    assert whole.digest == again.digest != other.digest
+    assert len(whole.digest) == 16
+
+
 @pytest.mark.parametrize(
     "options",
     [{"n_rows": 100}, {"spoil": repeat_a_cell}, {"spoil": lose_a_value}, {"columns": ["c100_val"]}],
