@@ -115,6 +115,10 @@ class RecordComparison:
         """Return cells and figures in one flat dictionary."""
         return {**self.cells, **asdict(self.figures), "shutdown_s": self.shutdown_s}
 
+    def runs_to_json(self) -> dict[str, Any]:
+        """Return the couplets and runs of ectopic beats."""
+        return _runs_to_json(self.v_runs, self.s_runs)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
@@ -135,6 +139,16 @@ class Summary:
     n_averaged: Mapping[str, int]
     v_runs: RunCounts
     s_runs: RunCounts
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``sum``, ``gross``, ``average``, ``n_averaged`` and ``runs``."""
+        return {
+            "sum": dict(self.sum),
+            "gross": asdict(self.gross),
+            "average": asdict(self.average),
+            "n_averaged": dict(self.n_averaged),
+            "runs": _runs_to_json(self.v_runs, self.s_runs),
+        }
 
 
 def compare(
@@ -223,6 +237,10 @@ def columns(cells: Mapping[str, int]) -> dict[str, int]:
 def ratio(part: int, whole: int) -> float | None:
     """Return ``part / whole``, or ``None`` if there is nothing to divide by."""
     return part / whole if whole else None
+
+
+def _runs_to_json(v_runs: RunCounts, s_runs: RunCounts) -> dict[str, Any]:
+    return {"ventricular": v_runs.to_json(), "supraventricular": s_runs.to_json()}
 
 
 def _column_figures(cells: Mapping[str, int], rr_error_ms: float | None) -> Figures:

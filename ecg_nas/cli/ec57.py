@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,25 +107,13 @@ def _compare(
 def _result(
     compared: Mapping[str, RecordComparison], summary: Summary, start_s: float
 ) -> dict[str, Any]:
+    result = summary.to_json()
+    result["runs"]["records"] = {name: record.runs_to_json() for name, record in compared.items()}
     return {
         "mapping": "bxb",
         "start_s": start_s,
         "records": {name: record.to_json() for name, record in compared.items()},
-        "sum": dict(summary.sum),
-        "gross": asdict(summary.gross),
-        "average": asdict(summary.average),
-        "n_averaged": dict(summary.n_averaged),
-        "runs": {
-            "ventricular": summary.v_runs.to_json(),
-            "supraventricular": summary.s_runs.to_json(),
-            "records": {
-                name: {
-                    "ventricular": record.v_runs.to_json(),
-                    "supraventricular": record.s_runs.to_json(),
-                }
-                for name, record in compared.items()
-            },
-        },
+        **result,
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -27,9 +26,8 @@ def compare_as_ec57(
         predicted: ``(beats,)`` index of the class given to each.
 
     Returns:
-        ``mapping``, ``start_s``, ``gross``, ``average``, ``n_averaged``, ``records`` and ``runs``
-        (couplets and runs of ectopic beats, over all records). The first five minutes are left
-        out, as EC57 asks, unless a record has no more than that.
+        ``mapping``, ``start_s``, ``records`` and what ``data_prep.ec57.Summary.to_json`` names. The
+        first five minutes are left out, as EC57 asks, unless a record has no more than that.
     """
     shortest = min(record.n_samples / record.fs_hz for record in store.records)
     start_s = LEARNING_PERIOD_S if shortest > LEARNING_PERIOD_S else 0.0
@@ -52,16 +50,9 @@ def compare_as_ec57(
             n_samples=record.n_samples,
             start_s=start_s,
         )
-    summary = summarize(compared.values())
     return {
         "mapping": "bxb",
         "start_s": start_s,
-        "gross": asdict(summary.gross),
-        "average": asdict(summary.average),
-        "n_averaged": dict(summary.n_averaged),
-        "runs": {
-            "ventricular": summary.v_runs.to_json(),
-            "supraventricular": summary.s_runs.to_json(),
-        },
+        **summarize(compared.values()).to_json(),
         "records": {name: one.to_json() for name, one in compared.items()},
     }
