@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
+from ecg_nas.cli._settings import search_options
 from ecg_nas.cli.output import json_option, say, write_json
+from ecg_nas.cli.progress import counted
 
 
 @click.group()
@@ -22,22 +24,9 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--data", metavar="NAME|DIR", help="A source, or a prepared store. [synthetic]")
-@click.option("--records", type=click.Path(), help="Folder of the source's recordings.")
-@click.option("--split", metavar="NAME|FILE", help="A split of the source. [standard]")
-@click.option("--space", help="The search space. [ecg1d]")
-@click.option("--preset", metavar="NAME", help="quick, standard or full. [quick]")
+@search_options
 @click.option("--architectures", default=12, show_default=True, help="Random ones to train.")
 @click.option("--seeds", "n_seeds", default=2, show_default=True, help="Trainings of each.")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random. [0]")
-@click.option("--device", metavar="NAME", help="auto, cpu or cuda. [auto]")
-@click.option("--workers", type=int, help="Processes that train; results do not depend on it.")
-@click.option(
-    "--config",
-    "file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="TOML file with any settings of a search; options win.",
-)
 @json_option
 def reliability(
     architectures: int,
@@ -66,7 +55,9 @@ def reliability(
     from search_spaces import load
 
     config = parts.with_device(config)
-    data = store_folder(config, lambda event: None)
+    n_workers = parts.n_workers(workers, config.device)  # refused before data are prepared
+    with counted("preparing") as on_event:
+        data = store_folder(config, on_event)
     space = load(config.space)
     done, seconds = 0, []
 
@@ -79,7 +70,7 @@ def reliability(
             f"{done}/{architectures * n_seeds}  {score}  {evaluation.seconds:.0f} s", err=True
         )
 
-    evaluator = parts.evaluator(config, data, parts.n_workers(workers, config.device))
+    evaluator = parts.evaluator(config, data, n_workers)
     try:
         result = measure(
             evaluator,

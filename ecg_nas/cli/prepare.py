@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecg_nas.cli.output import json_option, names, say, write_json
+from ecg_nas.cli._settings import (
+    annotators_option,
+    labels_option,
+    leads_option,
+    patients_option,
+)
+from ecg_nas.cli.output import json_option, say, write_json
 from ecg_nas.cli.progress import counted
 
 if TYPE_CHECKING:
     from data_prep.beats import SignalSpec
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -29,20 +34,10 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     metavar="NAME|FILE",
     help="A split of the source (see ecg-nas sources), or a TOML file: train and test patients.",
 )
-@click.option("--labels", type=_FILE, help="TOML file that gives each beat symbol its class.")
-@click.option("--patients", type=_FILE, help="CSV or TOML file that gives each record its patient.")
-@click.option(
-    "--leads",
-    metavar="A,B",
-    callback=names,
-    help="Leads by name, with fallbacks (MLII/II,V1/V5) or by position (#0,#1).",
-)
-@click.option(
-    "--annotators",
-    metavar="A,B",
-    callback=names,
-    help="Annotation files by extension; of each record the first that is there.  [default: atr]",
-)
+@labels_option
+@patients_option
+@leads_option
+@annotators_option
 @click.option("--dry-run", is_flag=True, help="Say what would be taken, what not and why; no more.")
 @json_option
 def command(
@@ -50,8 +45,8 @@ def command(
     out: Path | None,
     records: Path | None,
     split: str,
-    labels: Path | None,
-    patients: Path | None,
+    labels: str | None,
+    patients: str | None,
     leads: tuple[str, ...] | None,
     annotators: tuple[str, ...] | None,
     dry_run: bool,
@@ -73,8 +68,8 @@ def command(
         "records": records,
         "signal": signal,
         "split": split,
-        "labels": labels,
-        "patients": patients,
+        "labels": None if labels is None else Path(labels),
+        "patients": None if patients is None else Path(patients),
         "annotators": annotators,
     }
     if dry_run:

@@ -8,40 +8,18 @@ from typing import Any
 
 import click
 
+from ecg_nas.cli._settings import search_options
 from ecg_nas.cli.errors import Interrupted
-from ecg_nas.cli.output import json_option, names, say, write_json
+from ecg_nas.cli.output import json_option, say, write_json
 from ecg_nas.cli.progress import shown
-
-_FILE = click.Path(exists=True, dir_okay=False)
 
 
 @click.command()
-@click.option(
-    "--data",
-    metavar="NAME|DIR",
-    help="A source, a prepared store, or a folder of WFDB recordings. [synthetic]",
-)
-@click.option("--records", type=click.Path(), help="Folder of the source's recordings.")
-@click.option("--split", metavar="NAME|FILE", help="A split of the source. [standard]")
-@click.option("--labels", type=_FILE, help="TOML file that gives each beat symbol its class.")
-@click.option("--patients", type=_FILE, help="CSV or TOML file that gives each record its patient.")
-@click.option("--leads", metavar="A,B", callback=names, help="As for ecg-nas prepare.")
-@click.option("--annotators", metavar="A,B", callback=names, help="As for ecg-nas prepare.")
-@click.option("--space", help="The search space. [ecg1d]")
-@click.option("--preset", metavar="NAME", help="quick, standard or full. [quick]")
+@search_options
 @click.option("--method", help="dcl-enas, random or regularized-evolution. [dcl-enas]")
 @click.option("--budget", type=int, help="Full trainings in all; may grow on an existing run.")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random. [0]")
 @click.option("--max-params", type=int, help="Most parameters of a network.")
 @click.option("--max-macs", type=int, help="Most multiply-accumulates a beat.")
-@click.option("--device", metavar="NAME", help="auto, cpu or cuda. [auto]")
-@click.option("--workers", type=int, help="Processes that train; results do not depend on it.")
-@click.option(
-    "--config",
-    "file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="TOML file with any of these settings and more; options win.",
-)
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="The run's folder."
 )

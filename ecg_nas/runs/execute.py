@@ -14,7 +14,7 @@ from typing import Any
 from data_prep.dataset import open_store
 from data_prep.events import OnEvent, ignore
 from ecg_nas import search
-from ecg_nas.errors import BundleError, ConfigError, RunError
+from ecg_nas.errors import BundleError, RunError
 from ecg_nas.runs import config as settings
 from ecg_nas.runs import parts
 from ecg_nas.runs.config import RunConfig
@@ -54,18 +54,17 @@ def execute(
         ConfigError: If a setting cannot be met here.
         DataError: If the data cannot be used.
     """
-    if workers is not None and workers < 1:
-        raise ConfigError(f"--workers must be 1 or more; got {workers}")
     with working_on(out) as folder:
         _log.info("working on %s with ecg-nas %s", out, version("ecg-nas"))
         begun = read_json(folder.config)["settings"]["device"] if folder.config.exists() else None
         config = parts.with_device(config, begun_on=begun)
         # Before the data are looked at: preparing them may take minutes.
+        n_workers = parts.n_workers(workers, config.device)
         _refuse_other_settings(folder, config, None)
         data = store_folder(config, on_event)
         _settle(folder, config, data)
         with RunStore(folder.store) as store:
-            _search(store, config, data, parts.n_workers(workers, config.device), on_event)
+            _search(store, config, data, n_workers, on_event)
             evaluations = store.evaluations()
             spent = {name: store.get(name) or 0.0 for name in ("search_seconds", "ask_seconds")}
         winner = best_of(evaluations)

@@ -50,8 +50,14 @@ def limits(config: RunConfig, space: SearchSpace, data: Path) -> Allowed | None:
 
 
 def n_workers(workers: int | None, device: str) -> int:
-    """Return ``workers`` or, without a number, what suits the machine and ``device``."""
+    """Return ``workers`` or, without a number, what suits the machine and ``device``.
+
+    Raises:
+        ConfigError: If ``workers`` is below 1.
+    """
     if workers is not None:
+        if workers < 1:
+            raise ConfigError(f"--workers must be 1 or more; got {workers}")
         return workers
     # Cores this process may use, not those of the machine.
     return 1 if device == "cuda" else len(os.sched_getaffinity(0))

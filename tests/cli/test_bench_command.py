@@ -1,0 +1,43 @@
+"""``ecg-nas bench``: what it takes and refuses."""
+
+import pytest
+from click.testing import CliRunner
+
+from data_prep.dataset import open_store
+from ecg_nas.cli import main
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECG_NAS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def refused(*words: object) -> str:
+    """Return the line of a refusal of ``bench reliability``; stages may stand before it."""
+    result = CliRunner().invoke(main, ["bench", "reliability", *map(str, words)])
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    *stages, line = result.stderr.splitlines()
+    assert not [stage for stage in stages if stage.startswith(("Error", "Traceback"))]
+    return line
+
+
+def test_no_workers_are_refused_before_data_are_prepared(small_folder, cache):
+    assert "--workers must be 1 or more; got 0" in refused("--data", small_folder, "--workers", 0)
+    assert not cache.exists()
+
+
+def test_recordings_are_prepared_as_for_a_search(small_folder, tmp_path, cache):
+    table, labels = tmp_path / "patients.csv", tmp_path / "mine.toml"
+    rows = [f"p{index},patient {index}\n" for index in range(6)]
+    table.write_text("record,patient\n" + "".join(rows), encoding="utf-8")
+    labels.write_text('"N" = "N"\n"A" = "S"\n"V" = "V"\n"F" = "V"\n', encoding="utf-8")
+    given = ("--patients", table, "--labels", labels, "--leads", "V1", "--annotators", "atr")
+    words = ("--data", small_folder, *given, "--workers", 1, "--architectures", 1)
+    assert "2 or more" in refused(*words)  # after preparing: nothing needs to be trained here
+    (folder,) = (cache / "stores").iterdir()
+    side = open_store(folder, "train")
+    assert side.signal_spec.leads == ("V1",)
+    assert side.signal_spec.mapping == "mine"
+    assert all(name.startswith("patient ") for name in side.patients)
