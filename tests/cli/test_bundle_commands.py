@@ -22,11 +22,12 @@ def ecg_nas(*words):
 
 
 def refused(*words):
-    """Return the one line that a refusal prints."""
+    """Return the one line of a refusal; what was being done may stand before it."""
     result = ecg_nas(*words)
     assert result.exit_code in (1, 2), result.output
     assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
+    *stages, line = result.stderr.splitlines()
+    assert not [stage for stage in stages if stage.startswith(("Error", "Traceback"))]
     return line
 
 
