@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ class TrainingEvaluator(Evaluator):
         training: The recipe, the same for every candidate and fold.
         folds: How patients are held out.
         device: Where to train.
+        fixed: Representation options that hold for every candidate, whatever its own say; such as
+            ``{"causal": "on"}``.
 
     Raises:
         DataError: If the store cannot be opened, or a scored class has too few patients.
@@ -58,11 +60,13 @@ class TrainingEvaluator(Evaluator):
         training: TrainConfig,
         folds: FoldConfig,
         device: str = "cpu",
+        fixed: Mapping[str, str] | None = None,
     ) -> None:
         self._store = open_store(store, "train")
         self._space = load(space)
         self._training = training
         self._device = torch.device(device)
+        self._fixed = dict(fixed or {})
         self._cuts: OrderedDict[BeatSpec, DeviceData] = OrderedDict()
         self._folds = hold_out(self._store, folds)
 
@@ -93,7 +97,7 @@ class TrainingEvaluator(Evaluator):
         )
 
     def _score(self, candidate: Candidate) -> dict[str, Any]:
-        spec = beat_spec(self._store.signal_spec, dict(candidate.architecture.representation))
+        spec = beat_spec(self._store.signal_spec, candidate.architecture, self._fixed)
         data = self._cut(spec)
         build = builder(self._space, candidate.architecture, spec)
         kept = [thin(data, fold.train, self._training.keep_every) for fold in self._folds]

@@ -63,6 +63,7 @@ class RunConfig:
         patients: CSV or TOML file that gives each record its patient.
         leads: Leads by name or position, with fallbacks; ``None`` for the source's own.
         annotators: Extensions of annotation files, in order of preference.
+        causal: Whether networks see only the past and one beat ahead, as in monitoring.
         space: Name of the search space.
         method: Name of the search method.
         budget: Full trainings in all.
@@ -83,6 +84,7 @@ class RunConfig:
     patients: str | None = None
     leads: tuple[str, ...] | None = None
     annotators: tuple[str, ...] | None = None
+    causal: bool = False
     space: str = "ecg1d"
     method: str = DEFAULT_METHOD
     budget: int = 16
@@ -103,6 +105,11 @@ class RunConfig:
         trainable = [name for name in available() if load(name).trains]
         if self.space not in trainable:
             raise ConfigError(f"space must be one of {', '.join(trainable)}; got {self.space!r}")
+
+    @property
+    def fixed_representation(self) -> dict[str, str]:
+        """Representation options that hold for every candidate."""
+        return {"causal": "on"} if self.causal else {}
 
 
 # On the folds of MIT-BIH's DS1 (6 networks of 2 to 49 thousand parameters, 2 seeds each), 10 epochs

@@ -29,6 +29,7 @@ def evaluator(config: RunConfig, data: Path, n_workers: int) -> Evaluator:
         training=config.training,
         folds=config.folds,
         device=config.device,
+        fixed=config.fixed_representation,
     )
     here = make()  # in any case: data that cannot be used are refused before workers start
     return here if n_workers == 1 else PoolEvaluator(make, n_workers)
@@ -39,11 +40,12 @@ def limits(config: RunConfig, space: SearchSpace, data: Path) -> Allowed | None:
     if config.max_params is None and config.max_macs is None:
         return None
     signal = open_store(data, "train").signal_spec
+    fixed = config.fixed_representation
     max_params = config.max_params or float("inf")
     max_macs = config.max_macs or float("inf")
 
     def allowed(architecture: Architecture) -> bool:
-        cost = cost_of(space, architecture, beat_spec(signal, dict(architecture.representation)))
+        cost = cost_of(space, architecture, beat_spec(signal, architecture, fixed))
         return cost.params <= max_params and cost.macs <= max_macs
 
     return allowed

@@ -70,7 +70,7 @@ def train_final(
     signals = open_store(store, "train")
     space = load(config.space)
     architecture = space.from_json(winner.architecture)
-    spec = beat_spec(signals.signal_spec, dict(architecture.representation))
+    spec = beat_spec(signals.signal_spec, architecture, config.fixed_representation)
     recipe = dataclasses.replace(
         config.training, epochs=config.final.epochs, keep_every=config.final.keep_every
     )

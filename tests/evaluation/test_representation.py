@@ -3,11 +3,18 @@ from dataclasses import replace
 import pytest
 
 from data_prep.beats import BeatSpec, SignalSpec
-from ecg_nas.evaluation.representation import beat_spec
-from search_spaces import ArchitectureError
+from ecg_nas.evaluation import representation as representation_of
+from search_spaces import Architecture, ArchitectureError
 from search_spaces.ecg1d import REPRESENTATION
 
 SIGNAL = SignalSpec(fs_hz=250.0)
+
+
+def beat_spec(signal, representation, fixed=None):
+    network = Architecture(
+        space="ecg1d", ops=(), edges=(), representation=tuple(representation.items())
+    )
+    return representation_of.beat_spec(signal, network, fixed or {})
 
 
 def test_every_option_of_the_space_is_understood_and_makes_a_difference():
@@ -30,3 +37,13 @@ def test_names_become_figures():
 def test_unknown_names_are_refused(representation, named):
     with pytest.raises(ArchitectureError, match=named):
         beat_spec(SIGNAL, representation)
+
+
+def test_every_option_is_a_beat_of_its_own():
+    for gene, options in representation_of.OPTIONS.items():
+        assert len({beat_spec(SIGNAL, {gene: option}) for option in options}) == len(options)
+
+
+def test_what_is_fixed_wins():
+    assert beat_spec(SIGNAL, {"rr": "local"}, {"rr": "all"}) == beat_spec(SIGNAL, {"rr": "all"})
+    assert beat_spec(SIGNAL, {"rr": "local"}, {"causal": "on"}).causal
