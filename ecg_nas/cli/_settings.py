@@ -48,6 +48,12 @@ _DATA = (
 )
 _TRAINING = (
     click.option("--space", help="The search space. [ecg1d]"),
+    click.option(
+        "--causal",
+        is_flag=True,
+        default=None,
+        help="Only the past and one beat ahead, as in monitoring.",
+    ),
     click.option("--preset", metavar="NAME", help="quick, standard or full. [quick]"),
     click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random. [0]"),
     click.option("--device", metavar="NAME", help="auto, cpu or cuda. [auto]"),

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ecg_nas.cli._settings import search_options
 from ecg_nas.cli.output import json_option, say, write_json
 from ecg_nas.cli.progress import counted
+
+if TYPE_CHECKING:
+    from ecg_nas.evaluation.base import Evaluation, Evaluator
+    from ecg_nas.runs.config import RunConfig
 
 
 @click.group()
@@ -46,49 +52,102 @@ def reliability(
     Example:
       ecg-nas bench reliability --data synthetic --preset quick --architectures 12 --seeds 2
     """
+    from ecg_nas.benchmark.reliability import measure
+    from ecg_nas.runs import parts
+    from search_spaces import load
+
+    with _training(file, flags, workers, architectures * n_seeds) as bench:
+        space = load(bench.config.space)
+        result = measure(
+            bench.evaluator,
+            space,
+            n_architectures=architectures,
+            n_seeds=n_seeds,
+            seed=bench.config.seed,
+            allowed=parts.limits(bench.config, space, bench.data),
+            on_evaluation=bench.take,
+        )
+    result["seconds_per_training"] = bench.mean_seconds
+    say("\n".join(_reliability_lines(result)), json_to)
+    write_json(json_to, result)
+
+
+@command.command()
+@search_options
+@click.option("--seeds", "n_seeds", default=3, show_default=True, help="Trainings of each.")
+@json_option
+def representation(
+    n_seeds: int, workers: int | None, file: Path | None, json_to: str | None, **flags: Any
+) -> None:
+    """Train one fixed small network on every single change of a beat's representation.
+
+    What does each choice bring on these recordings: the rhythm features, the reference beat, the
+    window, the scale, the baseline, and seeing only the past? Training patients only.
+
+    \b
+    Example:
+      ecg-nas bench representation --data synthetic --preset quick --seeds 3
+    """
+    from ecg_nas.benchmark.representation import measure, variants
+
+    with _training(file, flags, workers, (1 + len(variants())) * n_seeds) as bench:
+        result = measure(
+            bench.evaluator,
+            n_seeds=n_seeds,
+            seed=bench.config.seed,
+            on_evaluation=bench.take,
+        )
+    result["seconds_per_training"] = bench.mean_seconds
+    say("\n".join(_representation_lines(result)), json_to)
+    write_json(json_to, result)
+
+
+@dataclass(kw_only=True)
+class _Bench:
+    """Trainings under way: their settings, data and evaluator, and what came of them."""
+
+    config: RunConfig
+    data: Path
+    evaluator: Evaluator
+    total: int
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def mean_seconds(self) -> float:
+        return sum(self.seconds) / len(self.seconds)
+
+    def take(self, evaluation: Evaluation) -> None:
+        """Say how one training came out."""
+        self.seconds.append(evaluation.seconds)
+        score = "failed" if evaluation.score is None else f"{evaluation.score:.4f}"
+        click.echo(
+            f"{len(self.seconds)}/{self.total}  {score}  {evaluation.seconds:.0f} s", err=True
+        )
+
+
+@contextmanager
+def _training(
+    file: Path | None, flags: Mapping[str, Any], workers: int | None, total: int
+) -> Iterator[_Bench]:
+    """Prepare the data and yield what trains on them; it is closed at the end."""
     from ecg_nas.runs.config import resolve
 
     config = resolve(file=file, flags=flags)
-    from ecg_nas.benchmark.reliability import measure
     from ecg_nas.runs import parts
     from ecg_nas.runs.data import store_folder
-    from search_spaces import load
 
     config = parts.with_device(config)
     n_workers = parts.n_workers(workers, config.device)  # refused before data are prepared
     with counted("preparing") as on_event:
         data = store_folder(config, on_event)
-    space = load(config.space)
-    done, seconds = 0, []
-
-    def on_evaluation(evaluation: Any) -> None:
-        nonlocal done
-        done += 1
-        seconds.append(evaluation.seconds)
-        score = "failed" if evaluation.score is None else f"{evaluation.score:.4f}"
-        click.echo(
-            f"{done}/{architectures * n_seeds}  {score}  {evaluation.seconds:.0f} s", err=True
-        )
-
     evaluator = parts.evaluator(config, data, n_workers)
     try:
-        result = measure(
-            evaluator,
-            space,
-            n_architectures=architectures,
-            n_seeds=n_seeds,
-            seed=config.seed,
-            allowed=parts.limits(config, space, data),
-            on_evaluation=on_evaluation,
-        )
+        yield _Bench(config=config, data=data, evaluator=evaluator, total=total)
     finally:
         evaluator.close()
-    result["seconds_per_training"] = sum(seconds) / len(seconds)
-    say("\n".join(_lines(result)), json_to)
-    write_json(json_to, result)
 
 
-def _lines(result: Mapping[str, Any]) -> Iterator[str]:
+def _reliability_lines(result: Mapping[str, Any]) -> Iterator[str]:
     scores = [row for row in result["scores"].values() if None not in row]
     yield f"{len(scores)} architectures, {len(scores[0]) if scores else 0} trainings of each"
     if result["reliability"] is None:
@@ -103,4 +162,21 @@ def _lines(result: Mapping[str, Any]) -> Iterator[str]:
         f"standard deviation between architectures {result['sd_between']:.4f}, between trainings "
         f"of one {result['sd_within']:.4f}"
     )
+    yield f"seconds a full training: {result['seconds_per_training']:.0f}"
+
+
+def _representation_lines(result: Mapping[str, Any]) -> Iterator[str]:
+    base = result["base"]
+    n_seeds = len(base["scores"])
+    yield f"fold score of one fixed network, mean of {n_seeds} trainings, and F1 a class"
+    for row in (base, *result["variants"]):
+        name = f"{row['gene']} = {row['option']}" if row["gene"] else "base"
+        if row["mean"] is None:
+            yield f"{name:<28}every training failed"
+            continue
+        effect = row.get("effect")
+        change = "" if effect is None else f"{effect:+.4f}"
+        spread = "" if row["sd"] is None else f"± {row['sd']:.4f}"
+        f1 = "  ".join(f"{c} {row['f1'][c]:.3f}" for c in ("N", "S", "V"))
+        yield f"{name:<28}{row['mean']:.4f} {spread:<9} {change:<9} {f1}"
     yield f"seconds a full training: {result['seconds_per_training']:.0f}"

@@ -41,3 +41,17 @@ def test_recordings_are_prepared_as_for_a_search(small_folder, tmp_path, cache):
     assert side.signal_spec.leads == ("V1",)
     assert side.signal_spec.mapping == "mine"
     assert all(name.startswith("patient ") for name in side.patients)
+
+
+def test_every_choice_of_representation_is_trained(small_folder, tmp_path):
+    config = tmp_path / "short.toml"
+    config.write_text(
+        "[training]\nepochs = 1\nbatch = 32\n[folds]\nn_folds = 2\nrepeats = 1\n", encoding="utf-8"
+    )
+    words = ("--data", small_folder, "--config", config, "--workers", 1, "--seeds", 2)
+    result = CliRunner().invoke(main, ["bench", "representation", *map(str, words)])
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[1].startswith("base ")
+    assert any(line.startswith("causal = on ") for line in lines)
+    assert "failed" not in result.stdout

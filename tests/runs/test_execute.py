@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.errors import DataError
+from ecg_nas.deploy import bundle
 from ecg_nas.errors import ConfigError, RunError
 from ecg_nas.runs.config import resolve
 from ecg_nas.runs.execute import execute
@@ -227,3 +228,8 @@ def test_what_cannot_be_done_is_refused_before_anything_is_made(tmp_path, store)
     with pytest.raises(ConfigError, match="max-params"):
         execute(settings(tmp_path, store, max_params=1), tmp_path / "run", workers=1)
     assert not (tmp_path / "run" / "bundle").exists()
+
+
+def test_a_causal_run_ends_in_a_causal_bundle(tmp_path, store):
+    summary = execute(settings(tmp_path, store, budget=2, causal=True), tmp_path / "run", workers=1)
+    assert bundle.load(Path(summary["bundle"])).spec.causal
