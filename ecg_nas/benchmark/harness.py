@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,8 +11,11 @@ from typing import Any
 
 from ecg_nas import seeds
 from ecg_nas.algorithm import SearchAlgorithm, Told
+from ecg_nas.benchmark import _code, _processes
+from ecg_nas.benchmark.kept import KeptRuns
 from ecg_nas.benchmark.methods import METHODS
-from ecg_nas.errors import ConfigError, RunError
+from ecg_nas.benchmark.trace import Trace
+from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluator
 from ecg_nas.evaluation.table import TableEvaluator
 from search_spaces import load
@@ -47,25 +47,6 @@ class Job:
     seed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
-    """What a search saw.
-
-    Attributes:
-        method: Its method.
-        seed: Its seed.
-        scores: Searched metric of each look-up, in order; ``None`` for a failure.
-        test: Test accuracy of each, in %.
-        seconds: Wall time of the search, start-up aside.
-    """
-
-    method: str
-    seed: int
-    scores: tuple[float | None, ...]
-    test: tuple[float, ...]
-    seconds: float
-
-
 def check(
     name: str, table: Path | None, methods: Sequence[str], budget: int, n_seeds: int, workers: int
 ) -> TableEvaluator:
@@ -88,29 +69,6 @@ def check(
     return _evaluator(table, BENCHMARKS[name][1])
 
 
-def traces(jobs: Sequence[Job], *, workers: int) -> Iterator[Trace]:
-    """Yield the traces of ``jobs`` as they finish; a trace depends on nothing but its job.
-
-    Raises:
-        RunError: If a worker process dies.
-    """
-    if workers == 1:
-        yield from map(play, jobs)
-        return
-    context = multiprocessing.get_context("spawn")  # a forked torch may hang
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
-        try:
-            for future in as_completed([pool.submit(play, job) for job in jobs]):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise RunError(
-                f"all {workers} worker processes must live to the end; one was killed, perhaps "
-                "for want of memory: try fewer --workers"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
 def play(job: Job) -> Trace:
     """Run one search to its end.
 
@@ -127,7 +85,9 @@ def play(job: Job) -> Trace:
         seed=job.seed,
         scores=tuple(score for score, _ in outcomes),
         test=tuple(float(metrics["test_accuracy"]) for _, metrics in outcomes),
-        seconds=time.perf_counter() - started,
+        cells=tuple(metrics.get("cell") for _, metrics in outcomes),
+        seconds=round(time.perf_counter() - started, 3),
+        code=code(job.benchmark, job.method),
     )
 
 
@@ -139,6 +99,8 @@ def compare(
     budget: int,
     n_seeds: int,
     workers: int = 1,
+    out: Path | None = None,
+    on_start: Callable[[int, int], None] = lambda kept, missing: None,
     on_trace: Callable[[Trace], None] = lambda _: None,
 ) -> tuple[TableEvaluator, list[Trace]]:
     """Run every method with seeds ``0..n_seeds - 1``.
@@ -150,7 +112,9 @@ def compare(
         budget: Look-ups a search.
         n_seeds: Searches a method.
         workers: Processes; they do not change any result but the seconds.
-        on_trace: Called with each search as it ends.
+        out: Folder of kept runs: what it holds is not run again, what is run is added at once.
+        on_start: Called once with how many searches were kept and how many are to be run.
+        on_trace: Called with each search as it ends; not with the kept ones.
 
     Returns:
         The table's evaluator, and the traces ordered by method, then seed.
@@ -158,26 +122,66 @@ def compare(
     Raises:
         ConfigError: If a setting is wrong.
         TableError: If the table cannot be read.
-        RunError: If a worker process dies.
+        RunError: If a worker process dies, or ``out`` holds runs made with other settings.
     """
     evaluator = check(name, table, methods, budget, n_seeds, workers)
     assert table is not None
+    kept = {
+        method: KeptRuns(kept_file(out, name, method), about(name, evaluator, method))
+        for method in dict.fromkeys(methods)
+        if out is not None
+    }
+    pairs = [(method, seed) for seed in range(n_seeds) for method in dict.fromkeys(methods)]
+    found = dict(_kept(kept, pairs, budget))
     jobs = [
         Job(benchmark=name, table=table, method=method, budget=budget, seed=seed)
-        for seed in range(n_seeds)
-        for method in dict.fromkeys(methods)
+        for method, seed in pairs
+        if (method, seed) not in found
     ]
-    found: dict[tuple[str, int], Trace] = {}
-    for trace in traces(jobs, workers=workers):
+    on_start(len(found), len(jobs))
+    for trace in _processes.results(play, jobs, workers=workers):
+        if out is not None:
+            kept[trace.method].add(budget, trace.seed, trace.to_json())
         found[trace.method, trace.seed] = trace
         on_trace(trace)
-    return evaluator, _ordered(found, dict.fromkeys(methods), n_seeds)
+    return evaluator, [
+        found[method, seed] for method in dict.fromkeys(methods) for seed in range(n_seeds)
+    ]
 
 
-def _ordered(
-    found: Mapping[tuple[str, int], Trace], methods: Iterable[str], n_seeds: int
-) -> list[Trace]:
-    return [found[method, seed] for method in methods for seed in range(n_seeds)]
+def kept_file(out: Path, benchmark: str, method: str) -> Path:
+    """Return where in ``out`` the runs of a method are kept."""
+    return out / benchmark / f"{method.replace(':', '.')}.json"  # not all systems allow a colon
+
+
+def about(benchmark: str, evaluator: TableEvaluator, method: str) -> dict[str, Any]:
+    """Return all that a method's traces depend on besides budget, seed and code."""
+    return {
+        "benchmark": benchmark,
+        "metric": evaluator.metric,
+        "table": evaluator.digest,
+        "method": method,
+        "settings": METHODS[method].settings(),
+    }
+
+
+def code(benchmark: str, method: str) -> str:
+    """Return a digest of the code that a method's traces come from."""
+    space_name, _ = BENCHMARKS[benchmark]
+    return _code.digest(METHODS[method].algorithm.__module__, f"search_spaces.{space_name}")
+
+
+def _kept(
+    kept: Mapping[str, KeptRuns], pairs: Iterable[tuple[str, int]], budget: int
+) -> Iterator[tuple[tuple[str, int], Trace]]:
+    for method, seed in pairs:
+        run = kept[method].get(budget, seed) if method in kept else None
+        if run is not None:
+            try:
+                trace = Trace.from_json(run, method=method, seed=seed, budget=budget)
+            except ValueError as error:
+                raise kept[method].unreadable(error) from error
+            yield (method, seed), trace
 
 
 def _search(

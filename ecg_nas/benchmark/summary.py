@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_nas.benchmark.harness import Trace
+from ecg_nas.benchmark.trace import Trace
 
 CHECKPOINTS = (16, 32, 50, 64, 100, 150, 200, 300)
 """Look-ups after which regret is reported, besides the budget."""
@@ -32,7 +32,8 @@ def summarise(
         ``name``, ``budget``, ``seeds``, ``metric``, ``optimum`` and ``methods``: for each method
         ``regret`` at some look-ups with mean, standard deviation and median over seeds,
         ``regret_area`` (the mean over all look-ups), ``hit_rate``, ``trainings_to_optimum``,
-        ``test_accuracy`` and ``seconds_per_run``.
+        ``test_accuracy``, ``seconds_per_run`` and ``code`` (digests of the code that its runs
+        were made with: more than one if it changed between them).
     """
     methods = list(dict.fromkeys(trace.method for trace in traces))
     return {
@@ -68,6 +69,7 @@ def _figures(traces: Sequence[Trace], budget: int, optimum: float) -> dict[str, 
             np.array([trace.test[row] for trace, row in zip(traces, best, strict=True)])
         ),
         "seconds_per_run": float(np.mean([trace.seconds for trace in traces])),
+        "code": sorted({trace.code for trace in traces}),
     }
 
 

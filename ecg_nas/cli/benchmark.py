@@ -11,7 +11,7 @@ import click
 from ecg_nas.cli.output import json_option, say, write_json
 
 if TYPE_CHECKING:
-    from ecg_nas.benchmark.harness import Trace
+    from ecg_nas.benchmark.trace import Trace
 
 
 @click.command()
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 @click.option(
     "--workers", default=1, show_default=True, help="Processes; results do not depend on it."
 )
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder that keeps every run: only missing ones are run.",
+)
 @json_option
 def command(
     name: str,
@@ -38,23 +43,30 @@ def command(
     budget: int,
     n_seeds: int,
     workers: int,
+    out: Path | None,
     json_to: str | None,
 ) -> None:
     """Compare search methods on NAME: nb201-cifar10, nb201-cifar100 or nb201-imagenet16.
 
-    Regret is the best score of the table less the best one that a search has seen.
+    Regret is the best score of the table less the best one that a search has seen. With --out,
+    a benchmark that was interrupted goes on, and a later one with more methods or seeds adds to it.
 
     \b
     Example:
-      ecg-nas benchmark nb201-cifar10 --table nb201.parquet --budget 50 --seeds 10 --workers 2
+      ecg-nas benchmark nb201-cifar10 --table nb201.parquet --budget 50 --seeds 10 --out results
     """
-    from ecg_nas.benchmark.harness import compare
+    from ecg_nas.benchmark.harness import code, compare
     from ecg_nas.benchmark.methods import DEFAULT
     from ecg_nas.benchmark.summary import summarise
 
     methods = methods or DEFAULT
-    n_runs = len(set(methods)) * max(n_seeds, 0)
-    done = 0
+    done = n_runs = 0
+
+    def on_start(kept: int, missing: int) -> None:
+        nonlocal done, n_runs
+        done, n_runs = kept, kept + missing
+        if kept:
+            click.echo(f"{kept} of {n_runs} runs are kept in {out}", err=True)
 
     def on_trace(trace: Trace) -> None:
         nonlocal done
@@ -70,13 +82,25 @@ def command(
         budget=budget,
         n_seeds=n_seeds,
         workers=workers,
+        out=out,
+        on_start=on_start,
         on_trace=on_trace,
     )
     result = summarise(
         traces, name=name, budget=budget, metric=evaluator.metric, optimum=evaluator.optimum
     )
+    for method, figures in result["methods"].items():
+        if figures["code"] != [code(name, method)]:
+            click.echo(f"Note: {_other_code(method, out)}", err=True)
     say("\n".join(_lines(result)), json_to)
     write_json(json_to, result)
+
+
+def _other_code(method: str, out: Path | None) -> str:
+    return (
+        f"kept runs of {method} were made before its code was changed; if that changed what it "
+        f"does, delete its file in {out} and run again"
+    )
 
 
 def _lines(result: Mapping[str, Any]) -> Iterator[str]:

@@ -109,6 +109,7 @@ class TableEvaluator(Evaluator):
                 )
             row = nasbench201.to_index(candidate.architecture)
             metrics: dict[str, Any] = {
+                "cell": row,
                 "test_accuracy": float(self._test[row]),
                 "params": round(float(self._params_m[row]) * 1e6),
                 "train_s": float(self._train_s[row]),

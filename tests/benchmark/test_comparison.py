@@ -1,12 +1,17 @@
+import dataclasses
+
 import numpy as np
 import pyarrow
+import pyarrow.compute
 import pyarrow.parquet
 import pytest
 
-from ecg_nas.benchmark.harness import Trace, compare
+from ecg_nas.benchmark import harness
+from ecg_nas.benchmark.harness import compare
 from ecg_nas.benchmark.methods import DEFAULT, METHODS
 from ecg_nas.benchmark.summary import regret_curve, summarise
-from ecg_nas.errors import ConfigError
+from ecg_nas.benchmark.trace import Trace
+from ecg_nas.errors import ConfigError, RunError
 from ecg_nas.evaluation.table import TableError
 
 QUICK = ("random", "regularized-evolution")
@@ -55,6 +60,60 @@ def test_processes_change_nothing(table):
     _, traces = run(table, budget=20, n_seeds=2, workers=2, on_trace=seen.append)
     assert without_seconds(traces) == without_seconds(run(table, budget=20, n_seeds=2)[1])
     assert {(t.method, t.seed) for t in seen} == {(t.method, t.seed) for t in traces}
+
+
+def test_kept_runs_are_not_run_again(table, tmp_path):
+    started, seen = [], []
+    options = {
+        "out": tmp_path / "results",
+        "on_start": lambda *counts: started.append(counts),
+        "on_trace": lambda trace: seen.append((trace.method, trace.seed)),
+    }
+    run(table, methods=("random",), n_seeds=2, **options)
+    _, traces = run(table, n_seeds=3, **options)
+    assert started == [(0, 2), (2, 4)]
+    assert seen[2:] == [(QUICK[1], 0), (QUICK[1], 1), ("random", 2), (QUICK[1], 2)]
+    assert without_seconds(traces) == without_seconds(run(table, n_seeds=3)[1])
+    run(table, methods=("random",), n_seeds=1, budget=39, **options)  # another budget
+    assert started[2:] == [(0, 1)]
+    assert run(table, n_seeds=2, **options)[1] == [t for t in traces if t.seed < 2]
+
+
+def test_what_was_done_before_a_kill_is_kept(table, tmp_path):
+    def killed(trace):
+        if trace.seed == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(table, out=tmp_path, on_trace=killed)
+    kept = []
+    _, traces = run(table, out=tmp_path, on_start=lambda *counts: kept.append(counts))
+    assert kept == [(3, 3)]  # seed 0 of both, and what was done when the kill came
+    assert without_seconds(traces) == without_seconds(run(table)[1])
+
+
+def test_runs_of_other_settings_or_another_table_are_not_mixed(table, tmp_path, monkeypatch):
+    run(table, methods=("random", QUICK[1]), n_seeds=1, out=tmp_path)
+    usual = METHODS[QUICK[1]]
+    changed = dataclasses.replace(usual, config=dataclasses.replace(usual.config, population=7))
+    monkeypatch.setattr(harness, "METHODS", METHODS | {QUICK[1]: changed})
+    with pytest.raises(RunError, match=r"evolution.json.*settings.population \(.*now 7"):
+        run(table, n_seeds=2, out=tmp_path)
+    values = pyarrow.parquet.read_table(table)
+    other = tmp_path / "other.parquet"
+    column = values.column_names.index("c10_test")
+    raised = pyarrow.compute.add(values["c10_test"], pyarrow.scalar(1, "float32"))
+    pyarrow.parquet.write_table(values.set_column(column, "c10_test", raised), other)
+    with pytest.raises(RunError, match=r"random.json.*table \("):
+        run(other, methods=("random",), out=tmp_path)
+
+
+def test_a_damaged_run_is_named(table, tmp_path):
+    run(table, methods=("random",), n_seeds=1, out=tmp_path)
+    file = tmp_path / "nb201-cifar10" / "random.json"
+    file.write_text(file.read_text().replace('"scores":[', '"scores":[1,'))
+    with pytest.raises(RunError, match=r"random.json.*seed 0 has 41 look-ups, not 40"):
+        run(table, methods=("random",), n_seeds=1, out=tmp_path)
 
 
 def test_the_default_methods_exist():

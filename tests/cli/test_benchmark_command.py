@@ -56,6 +56,25 @@ def test_standard_output_is_json_alone(table):
     assert json.loads(result.stdout)["budget"] == 5
 
 
+def test_the_same_command_with_out_adds_what_is_missing(table, tmp_path):
+    out = tmp_path / "docs" / "results"
+    options = ["--table", table, "--method", "random", "--budget", 5, "--out", out]
+    assert "kept" not in invoke("nb201-imagenet16", *options, "--seeds", 1).stderr
+    result = invoke("nb201-imagenet16", *options, "--seeds", 2)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines()[0] == f"1 of 2 runs are kept in {out}"
+    assert result.stderr.splitlines()[1].startswith("2/2  random  seed 1")
+    assert [path.name for path in out.rglob("*.json")] == ["random.json"]
+    file = out / "nb201-imagenet16" / "random.json"
+    content = json.loads(file.read_text())
+    assert content["about"]["method"] == "random"
+    assert set(content["runs"]["5"]) == {"0", "1"}
+    # Runs made with other code are used, but not in silence.
+    content["runs"]["5"]["1"]["code"] = "0"
+    file.write_text(json.dumps(content))
+    assert "Note: kept runs of random" in invoke("nb201-imagenet16", *options, "--seeds", 2).stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
