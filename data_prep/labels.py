@@ -20,6 +20,11 @@ from data_prep.errors import DataError
 
 CLASSES = ("N", "S", "V", "F", "Q")
 
+SCORED = ("N", "S", "V")
+"""Classes that a score is made of. F lies in one patient of each side of MIT-BIH and Q is not a
+kind of beat, so neither can be learnt or measured honestly; both are predicted and reported, and
+may lack carriers."""
+
 # Annotations that mark a beat; all others (rhythm changes, noise, waves, comments) mark none.
 # "!" (a flutter wave) is no beat for a classifier.
 BEAT_SYMBOLS = frozenset("NLRBAaJSVrFejnE/fQ?")

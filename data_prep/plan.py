@@ -19,13 +19,13 @@ from data_prep.beats import SignalSpec
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
 from data_prep.header import Header, read_header, refuse_short_files
-from data_prep.labels import BEAT_SYMBOLS, label, mapping, read_mapping, refuse_unmapped
+from data_prep.labels import BEAT_SYMBOLS, SCORED, label, mapping, read_mapping, refuse_unmapped
 from data_prep.leads import choose_leads
 from data_prep.patients import read_patients
 from data_prep.record import beats_of, read_annotations
 from data_prep.sources import Assignment, RecordRef, Source
 from data_prep.sources.base import Side
-from data_prep.split import SCORED, read_split, refuse_overlap
+from data_prep.split import read_split, refuse_overlap
 
 # Slower than this there is no QRS complex to see; faster is no ECG recorder, but a typing error.
 _RATES_HZ = (50.0, 20_000.0)

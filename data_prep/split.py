@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.errors import DataError
-from data_prep.labels import CLASSES
+from data_prep.labels import CLASSES, SCORED
 from data_prep.sources.base import Assignment, Side
 
 DS1 = (
@@ -27,9 +27,6 @@ DS2 = (
     *("212", "213", "214", "219", "221", "222", "228", "231", "232", "233", "234"),
 )
 PACED = ("102", "104", "107", "217")
-
-# The classes that a score is made of; F and Q may lack carriers.
-SCORED = ("N", "S", "V")
 
 # Deals of which the most even is taken. With more, every seed would find the same folds.
 _DEALS = 10

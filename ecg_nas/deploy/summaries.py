@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_nas.training.metrics import SCORED_CLASSES, per_class
+from data_prep.labels import SCORED
+from ecg_nas.training.metrics import per_class
 
 Counts = NDArray[np.int64]
 
@@ -53,9 +54,9 @@ def macro_f1_nsv(matrix: Counts, classes: Sequence[str]) -> float | None:
     would be taken for one over all three.
     """
     figures = per_class(matrix, classes)
-    scores = [figures[name]["f1"] for name in SCORED_CLASSES if name in figures]
+    scores = [figures[name]["f1"] for name in SCORED if name in figures]
     known = [score for score in scores if score is not None]
-    return float(np.mean(known)) if len(known) == len(SCORED_CLASSES) else None
+    return float(np.mean(known)) if len(known) == len(SCORED) else None
 
 
 def patient_intervals(
@@ -99,8 +100,8 @@ def patient_intervals(
             "f1": 2 * true / (reference + claimed),
         }
         figures = {"accuracy": true[:, : len(classes)].sum(1) / reference.sum(1)}
-    places = [list(classes).index(name) for name in SCORED_CLASSES if name in classes]
-    if len(places) == len(SCORED_CLASSES):
+    places = [list(classes).index(name) for name in SCORED if name in classes]
+    if len(places) == len(SCORED):
         figures["macro_f1_nsv"] = by_class["f1"][:, places].mean(1)
     for index, name in enumerate(classes):
         for figure, values in by_class.items():

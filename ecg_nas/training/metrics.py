@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-SCORED_CLASSES = ("N", "S", "V")
-"""Classes of the score. F lies in one patient of each side and Q is not a kind of beat, so neither
-can be learnt or measured honestly; both are predicted and reported."""
+from data_prep.labels import SCORED
 
 
 def confusion(
@@ -36,7 +34,7 @@ def per_class(
 
 
 def macro_f1(
-    counts: NDArray[np.int64], classes: Sequence[str], of: Sequence[str] = SCORED_CLASSES
+    counts: NDArray[np.int64], classes: Sequence[str], of: Sequence[str] = SCORED
 ) -> float:
     """Return the mean F1 of the classes ``of``.
 
