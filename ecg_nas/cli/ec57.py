@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ecg_nas.cli.output import json_option, say, write_json
+from ecg_nas.files import write_text
 
 if TYPE_CHECKING:
     from data_prep.ec57 import RecordComparison, Summary
@@ -66,7 +66,7 @@ def command(
     compared = _compare(records, reference, test, test_dir, start_s)
     summary = summarize(compared.values())
     if lines_to is not None:
-        _write(lines_to, ec57_text.lines(compared))
+        write_text(lines_to, ec57_text.lines(compared))
     say(ec57_text.table(compared, summary), json_to)
     say("Ventricular runs\n" + ec57_text.run_table(compared, summary, "V"), json_to)
     say(ec57_text.run_table(compared, summary, "S"), json_to)
@@ -115,12 +115,3 @@ def _result(
         "records": {name: record.to_json() for name, record in compared.items()},
         **result,
     }
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

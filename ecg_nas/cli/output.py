@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from ecg_nas.files import write_text
+
 
 def check_target(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Refuse a file that cannot be written before the work starts, not after an hour of it."""
@@ -58,16 +60,6 @@ def write_json(json_to: str | None, result: Mapping[str, Any]) -> None:
         target.write_text(text, encoding="utf-8")
         return
     write_text(target, text)
-
-
-def write_text(target: Path, text: str) -> None:
-    """Write ``text`` to the file ``target``, which appears whole or not at all."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:

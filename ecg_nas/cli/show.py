@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from ecg_nas.cli.output import check_target, say, write_text
+from ecg_nas.cli.output import check_target, say
+from ecg_nas.files import write_text
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
 

@@ -1,13 +1,9 @@
-"""What all pages share: templates, how figures are written in them, and a whole file or none."""
+"""What all pages share: templates, and how figures are written in them."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from ecg_nas.errors import RunError
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -35,25 +31,6 @@ def drawing(svg: str) -> Markup:
     from markupsafe import Markup
 
     return Markup(svg)
-
-
-def write(page: str, out: Path) -> None:
-    """Write ``page`` to the file ``out``, which appears whole or not at all.
-
-    Raises:
-        RunError: If it cannot be written.
-    """
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        try:
-            part.write_text(page, encoding="utf-8")
-            part.replace(out)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise RunError(
-            f"the report must be written to a file in a folder that exists; {out}: {error.strerror}"
-        ) from error
 
 
 def figure(value: float | None) -> str:

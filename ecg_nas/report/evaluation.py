@@ -17,6 +17,7 @@ from ecg_nas.figures.classes import confusion
 from ecg_nas.figures.records import Part, records
 from ecg_nas.figures.reliability import reliability
 from ecg_nas.figures.strip import clock
+from ecg_nas.files import write_text
 from ecg_nas.report import _html
 
 FOLDER: Final = "evaluations"
@@ -32,7 +33,7 @@ def write(assessment: Assessment, out: Path) -> None:
     Raises:
         RunError: If ``out`` cannot be written.
     """
-    _html.write(_html.fill("evaluation.html", look=_look(_saved(assessment))), out)
+    write_text(out, _html.fill("evaluation.html", look=_look(_saved(assessment))))
 
 
 def add_to_run(assessment: Assessment, run: Path) -> None:
@@ -50,7 +51,7 @@ def add_to_run(assessment: Assessment, run: Path) -> None:
     except OSError as error:
         raise RunError(f"the run's folder {run} must be writable: {error.strerror}") from error
     text = json.dumps(saved, allow_nan=False)
-    _html.write(text + "\n", folder / f"{saved['key']}.json")
+    write_text(folder / f"{saved['key']}.json", text + "\n")
 
 
 def looks(run: Path) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from ecg_nas.errors import RunError
 from ecg_nas.figures.cell import cell
 from ecg_nas.figures.classes import confusion, folds
 from ecg_nas.figures.progress import progress
+from ecg_nas.files import write_text
 from ecg_nas.report import _html
 from ecg_nas.report.evaluation import looks
 from ecg_nas.store import RunStore, StoredEvaluation
@@ -29,7 +30,7 @@ def write(run: Path, out: Path) -> None:
     Raises:
         RunError: If ``run`` is not a run, or ``out`` cannot be written.
     """
-    _html.write(render(run), out)
+    write_text(out, render(run))
 
 
 def render(run: Path) -> str:

@@ -27,7 +27,7 @@ from typing import Any
 
 from data_prep.errors import DataError
 from ecg_nas.errors import EcgNasError, RunError
-from ecg_nas.files import whole
+from ecg_nas.files import write_text
 from ecg_nas.store import RunStore
 
 FORMAT = 1
@@ -157,8 +157,7 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
         RunError: If it cannot be written.
     """
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    with whole(file) as part:
-        part.write_text(text, encoding="utf-8")
+    write_text(file, text)
 
 
 def _take(descriptor: int, path: Path) -> None:

@@ -99,7 +99,7 @@ def no_test(pair):
 
 def lines_to_nowhere(pair):
     target = pair.parent / "no" / "lines.txt"
-    return [pair, "--test", "qrs", "--start", 0, "--lines", target], "no such file"
+    return [pair, "--test", "qrs", "--start", 0, "--lines", target], "in a folder that exists"
 
 
 @pytest.mark.parametrize(

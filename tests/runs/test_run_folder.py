@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from ecg_nas.errors import RunError
-from ecg_nas.runs.folder import read_json, whole, working_on, write_json
+from ecg_nas.files import whole
+from ecg_nas.runs.folder import read_json, working_on, write_json
 
 HOLD = """
 import sys, time
