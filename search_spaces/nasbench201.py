@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from typing_extensions import override
 
-from search_spaces import _graph, _json
+from search_spaces import _graph, _json, _twins201
 from search_spaces.base import Architecture, ArchitectureError, CellGraph, Cost, SearchSpace
 
 if TYPE_CHECKING:
@@ -186,6 +186,37 @@ def from_string(text: str) -> Architecture:
             f"{', '.join(OPS)}; got {text!r:.200}"
         )
     return arch
+
+
+def unique_string(arch: Architecture) -> str:
+    """Return the benchmark's own class of ``arch``, of which there are 6,466.
+
+    It writes the cell out as a tree, so it forgets which values are shared: it joins cells with
+    one convolution used twice and with two convolutions, and it keeps zeros (``#``), which splits
+    cells that are the same. ``twin_class`` does neither.
+    """
+    values = ["0"]
+    for end in range(1, EDGES[-1][1] + 1):
+        terms = []
+        for (start, to), op in zip(EDGES, arch.ops, strict=True):
+            if to != end:
+                continue
+            source = values[start]
+            if op == "none" or source == "#":
+                terms.append("#")
+            else:
+                terms.append(source if op == "skip_connect" else f"({source})@{op}")
+        values.append("+".join(sorted(terms)))
+    return values[-1]
+
+
+def twin_class(arch: Architecture) -> str:
+    """Return the network of ``arch`` as text; twins, and only they, share it. There are 5,234.
+
+    Twins have the same output from the same trained weights (see ``_twins201``). So they have
+    equally many weights that matter, but perhaps others that do not.
+    """
+    return _twins201.twin_class(arch.ops, EDGES)
 
 
 SPACE = NasBench201()
