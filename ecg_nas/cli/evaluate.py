@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from ecg_nas.cli.output import check_target, json_option, say, write_json
+from ecg_nas.cli._settings import annotators_option, labels_option, patients_option
+from ecg_nas.cli.output import check_target, json_option, names, say, write_json
 from ecg_nas.cli.progress import counted
 
 if TYPE_CHECKING:
@@ -22,9 +24,15 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     "--data",
     required=True,
     metavar="NAME|DIR",
-    help="A source (see ecg-nas sources), or a folder that ecg-nas prepare made.",
+    help="A source (see ecg-nas sources), a prepared store, or a folder of WFDB recordings.",
 )
-@click.option("--records", type=_FOLDER, help="Folder of the source's recordings.")
+@click.option("--records", type=click.Path(), help="Folder of the source's recordings.")
+@click.option(
+    "--data-split",
+    "data_split",
+    metavar="NAME|FILE",
+    help="A split of the source, as for ecg-nas prepare.  [default: the bundle's]",
+)
 @click.option(
     "--split",
     type=click.Choice(["test", "train"]),
@@ -39,12 +47,15 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     show_default=True,
     help="Beats at the annotators' positions, or found in the signal; missed and false ones count.",
 )
-@click.option("--leads", metavar="A,B", help="Leads in place of the bundle's, in its order.")
 @click.option(
-    "--labels",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="TOML file that gives each beat symbol its class.",
+    "--leads",
+    metavar="A,B",
+    callback=names,
+    help="Leads in place of the bundle's, in its order.",
 )
+@labels_option
+@patients_option
+@annotators_option
 @click.option(
     "--report",
     "report_to",
@@ -55,20 +66,19 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @json_option
 def command(
     bundle: Path,
-    data: str,
-    records: Path | None,
     split: Literal["test", "train"],
     beats: Literal["reference", "detected"],
-    leads: str | None,
-    labels: Path | None,
     report_to: str | None,
     json_to: str | None,
+    data_split: str | None,
+    **given: Any,
 ) -> None:
     """Say what a classifier is worth on the test patients of a data set.
 
     BUNDLE is a folder that a search or `ecg-nas export` wrote. Test patients are to be looked at
     once, when everything is chosen; each look is counted in the result. The bundle of a run
-    (RUN/bundle) adds what was found to the run's report.
+    (RUN/bundle) adds what was found to the run's report. On the recordings of its search, split,
+    labels, patients and annotators are those of the search unless given.
 
     \b
     Example:
@@ -79,8 +89,8 @@ def command(
     from ecg_nas.deploy.evaluate import assess
 
     loaded = load(bundle)
-    folder = _store(loaded, data, records, leads, labels)
-    asked = {"leads": leads, "mapping": labels}
+    folder = _store(loaded, {**given, "split": data_split})
+    asked = {"leads": given["leads"], "mapping": given["labels"]}
     assessment = assess(
         loaded,
         folder,
@@ -101,73 +111,29 @@ def command(
     _add_to_run(bundle, assessment, json_to)
 
 
-def _store(
-    bundle: Bundle, data: str, records: Path | None, leads: str | None, labels: Path | None
-) -> Path:
+def _store(bundle: Bundle, given: Mapping[str, Any]) -> Path:
     """Return the signal store to evaluate on, a source's prepared as the bundle needs it."""
-    from dataclasses import replace
-
-    from data_prep import sources
-    from ecg_nas.runs.config import RunConfig
     from ecg_nas.runs.data import store_folder
+    from ecg_nas.runs.evaluation_data import evaluation_data
 
-    training = bundle.manifest.training
-    # Another split of the same source would have its test patients among those trained on.
-    same = training.get("source") == data and isinstance(training.get("split"), str)
-    config = RunConfig(
-        data=data,
-        records=None if records is None else str(records),
-        split=training["split"] if same else "standard",
-    )
-    signal = bundle.spec.signal
-    if leads is not None:
-        signal = replace(signal, leads=tuple(name.strip() for name in leads.split(",")))
     with counted("preparing") as on_event:
-        folder = store_folder(config, on_event, signal=signal, labels=labels)
-    if data not in sources.available():
-        _refuse_other(folder, signal.leads if leads is not None else None, labels)
-    return folder
-
-
-def _refuse_other(folder: Path, leads: tuple[str, ...] | None, labels: Path | None) -> None:
-    """Refuse leads or labels that a prepared store was not made with."""
-    from data_prep.dataset import read_manifest
-    from data_prep.errors import DataError
-    from data_prep.labels import read_mapping
-
-    manifest = read_manifest(folder)
-    made = {"leads": manifest["signal"]["leads"], "labels": manifest["symbols"]}
-    asked = {
-        "leads": None if leads is None else list(leads),
-        "labels": None if labels is None else read_mapping(labels),
-    }
-    for name, value in asked.items():
-        if value is not None and value != made[name]:
-            raise DataError(
-                f"the store {folder} must be prepared with the {name} asked for; it was with "
-                f"others ({_short(made[name])}): prepare the recordings with --{name}, or leave "
-                "the option out"
-            )
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{symbol} = {name}" for symbol, name in value.items())
-    return ",".join(value)
+        return store_folder(evaluation_data(bundle, given), on_event, signal=bundle.spec.signal)
 
 
 def _add_to_run(bundle: Path, assessment: Any, json_to: str | None) -> None:
     """Add the evaluation to the report of the run that the bundle lies in, if it does."""
-    run = bundle.resolve().parent
-    if not ((run / "config.json").is_file() and (run / "run.sqlite").is_file()):
+    from ecg_nas.runs.evaluation_data import run_of
+
+    run = run_of(bundle)
+    if run is None:
         return
     from ecg_nas.errors import RunError
     from ecg_nas.report import evaluation, page
 
     try:
-        evaluation.add_to_run(assessment, run)
-        page.write(run, run / "report.html")
+        evaluation.add_to_run(assessment, run.path)
+        page.write(run.path, run.report)
     except RunError as error:  # the result has been printed; the run may lie on a read-only disk
         click.echo(f"Warning: the run's report was left as it is: {error}", err=True)
     else:
-        say(f"report of the run: {run / 'report.html'}", json_to)
+        say(f"report of the run: {run.report}", json_to)

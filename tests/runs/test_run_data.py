@@ -46,9 +46,19 @@ def test_patients_labels_and_leads_reach_the_store(small_folder, tmp_path):
     assert json.loads((folder / "manifest.json").read_text())["source"] == "wfdb"
 
 
-def test_a_prepared_store_takes_none_of_them(small_store, tmp_path):
-    with pytest.raises(DataError, match="leave them out"):
-        store_folder(RunConfig(data=str(small_store), leads=("MLII",)), ignore)
+def test_a_prepared_store_takes_only_what_it_was_made_with(small_store, tmp_path):
+    (tmp_path / "other.toml").write_text('"N" = "N"\n"A" = "V"\n')
+    data = str(small_store)
+    for other in (
+        {"leads": ("V1",)},
+        {"labels": str(tmp_path / "other.toml")},
+        {"patients": "patients.csv"},
+        {"annotators": ("atr",)},
+    ):
+        with pytest.raises(DataError, match="leave"):
+            store_folder(RunConfig(data=data, **other), ignore)
+    leads = tuple(read_manifest(small_store)["signal"]["leads"])
+    assert store_folder(RunConfig(data=data, leads=leads), ignore) == small_store
 
 
 def test_a_folder_with_neither_is_refused(tmp_path):
