@@ -1,6 +1,7 @@
 """The record of who looked at test patients.
 
-It lies with the data, so that copying a bundle hides nothing.
+It lies with the data, so that copying a bundle hides nothing. Of a store in the cache it lies in
+the cache under the data set's fingerprint: recordings that are moved get a store of another name.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.errors import DataError
+from data_prep.sources.base import cache_folder
 
 FILE = "test_openings.jsonl"
 
@@ -36,17 +38,19 @@ class Opening:
 
 
 def add(folder: Path, opening: Opening) -> list[Opening]:
-    """Note ``opening`` in the data set's ``folder``; return all there were, this one last.
+    """Note ``opening`` with the data set in ``folder``; return all there were, this one last.
 
     It is noted before any test beat is read: an evaluation that fails has looked, too.
 
     Raises:
         DataError: If it cannot be noted, or the notes are damaged.
     """
-    path = folder / FILE
-    earlier = read(folder)
+    places = _places(folder, opening.fingerprint)
+    earlier = [opening for place in places for opening in read(place)]
+    path = places[-1] / FILE
     line = json.dumps(asdict(opening)) + "\n"
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             file.write(line)  # one write of one line: two processes do not mix
             file.flush()
@@ -73,6 +77,14 @@ def read(folder: Path) -> list[Opening]:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} must be readable text: {error}") from error
     return [_parse(line, path, number) for number, line in enumerate(lines, 1)]
+
+
+def _places(folder: Path, fingerprint: str) -> list[Path]:
+    """Return the folders where openings of a data set may be noted; new ones go to the last."""
+    cache = cache_folder()
+    if cache.resolve() not in folder.resolve().parents:
+        return [folder]
+    return [folder, cache / "openings" / fingerprint]
 
 
 def _parse(line: str, path: Path, number: int) -> Opening:

@@ -6,10 +6,13 @@ import pytest
 
 from data_prep.dataset import open_store
 from data_prep.errors import DataError
+from data_prep.events import ignore
 from data_prep.prepare import prepare
 from ecg_nas.deploy import openings
 from ecg_nas.deploy.bundle import load
 from ecg_nas.deploy.evaluate import evaluate
+from ecg_nas.runs.config import RunConfig
+from ecg_nas.runs.data import store_folder
 
 
 def test_preparing_again_keeps_the_openings(bundle_folder, store, recordings):
@@ -24,6 +27,21 @@ def test_preparing_again_keeps_the_openings(bundle_folder, store, recordings):
     open_store(store, "test")
     assert openings.read(store) == noted
     assert evaluate(load(bundle_folder), store)["protocol"]["test_openings"] == 2
+
+
+def test_moved_recordings_are_still_those_that_were_looked_at(
+    bundle_folder, recordings, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("ECG_NAS_CACHE", str(tmp_path / "cache"))
+    moved = shutil.copytree(recordings, tmp_path / "moved")
+    folders = [store_folder(RunConfig(data=str(place)), ignore) for place in (recordings, moved)]
+    assert folders[0] != folders[1]
+    bundle = load(bundle_folder)
+    looks = [evaluate(bundle, folder)["protocol"]["test_openings"] for folder in folders]
+    assert looks == [1, 2]
+    shutil.rmtree(folders[1])  # the cache may be cleared of stores
+    folder = store_folder(RunConfig(data=str(moved)), ignore)
+    assert evaluate(bundle, folder)["protocol"]["test_openings"] == 3
 
 
 def test_an_evaluation_leaves_no_trace_in_the_bundle(bundle_folder, store, tmp_path):
