@@ -47,23 +47,23 @@ class Job:
     seed: int
 
 
-def check(
-    name: str, table: Path | None, methods: Sequence[str], budget: int, n_seeds: int, workers: int
-) -> TableEvaluator:
-    """Return the table's evaluator if all of a comparison's settings are right.
+def open_table(name: str, table: Path | None, **at_least_1: int) -> TableEvaluator:
+    """Return the evaluator of a benchmark's table.
+
+    Args:
+        name: A name of ``BENCHMARKS``.
+        table: Its table.
+        at_least_1: Numbers to check before the table is read.
 
     Raises:
-        ConfigError: If a name is unknown, no table is given or a number is too small.
+        ConfigError: If the name is unknown, no table is given or a number is too small.
         TableError: If the table cannot be read.
     """
     if name not in BENCHMARKS:
         raise ConfigError(f"the benchmark must be one of {', '.join(BENCHMARKS)}; got {name!r}")
-    for method in methods:
-        if method not in METHODS:
-            raise ConfigError(f"the method must be one of {', '.join(METHODS)}; got {method!r}")
     if table is None:
         raise ConfigError(f"{name} needs its table: pass the compact Parquet file with --table")
-    for what, value in (("budget", budget), ("seeds", n_seeds), ("workers", workers)):
+    for what, value in at_least_1.items():
         if value < 1:
             raise ConfigError(f"{what} must be at least 1; got {value}")
     return _evaluator(table, BENCHMARKS[name][1])
@@ -124,10 +124,13 @@ def compare(
         TableError: If the table cannot be read.
         RunError: If a worker process dies, or ``out`` holds runs made with other settings.
     """
-    evaluator = check(name, table, methods, budget, n_seeds, workers)
+    for method in methods:
+        if method not in METHODS:
+            raise ConfigError(f"the method must be one of {', '.join(METHODS)}; got {method!r}")
+    evaluator = open_table(name, table, budget=budget, seeds=n_seeds, workers=workers)
     assert table is not None
     kept = {
-        method: KeptRuns(kept_file(out, name, method), about(name, evaluator, method))
+        method: KeptRuns(kept_file(out / name, method), about(name, evaluator, method))
         for method in dict.fromkeys(methods)
         if out is not None
     }
@@ -149,9 +152,9 @@ def compare(
     ]
 
 
-def kept_file(out: Path, benchmark: str, method: str) -> Path:
-    """Return where in ``out`` the runs of a method are kept."""
-    return out / benchmark / f"{method.replace(':', '.')}.json"  # not all systems allow a colon
+def kept_file(folder: Path, name: str) -> Path:
+    """Return where in ``folder`` the runs of a method or predictor are kept."""
+    return folder / f"{name.replace(':', '.')}.json"  # not all systems allow a colon
 
 
 def about(benchmark: str, evaluator: TableEvaluator, method: str) -> dict[str, Any]:

@@ -57,15 +57,15 @@ def _figures(traces: Sequence[Trace], budget: int, optimum: float) -> dict[str, 
     return {
         "regret": {
             str(point): {
-                **_spread(curves[:, point - 1]),
+                **spread(curves[:, point - 1]),
                 "median": float(np.median(curves[:, point - 1])),
             }
             for point in points
         },
-        "regret_area": _spread(curves.mean(axis=1)),
+        "regret_area": spread(curves.mean(axis=1)),
         "hit_rate": sum(hit is not None for hit in hits) / len(hits),
         "trainings_to_optimum": hits,
-        "test_accuracy": _spread(
+        "test_accuracy": spread(
             np.array([trace.test[row] for trace, row in zip(traces, best, strict=True)])
         ),
         "seconds_per_run": float(np.mean([trace.seconds for trace in traces])),
@@ -73,10 +73,12 @@ def _figures(traces: Sequence[Trace], budget: int, optimum: float) -> dict[str, 
     }
 
 
-def _spread(values: NDArray[np.float64]) -> Mapping[str, float | None]:
-    """Return mean and sample standard deviation over seeds (``None`` for a single one)."""
-    deviation = float(values.std(ddof=1)) if len(values) > 1 else None
-    return {"mean": float(values.mean()), "std": deviation}
+def spread(values: NDArray[np.float64]) -> Mapping[str, float | None]:
+    """Return mean and sample standard deviation over seeds, ``None`` where there are too few."""
+    return {
+        "mean": float(values.mean()) if len(values) else None,
+        "std": float(values.std(ddof=1)) if len(values) > 1 else None,
+    }
 
 
 def _first_hit(curve: NDArray[np.float64]) -> int | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ecg_nas.cli._kept import Count, other_code, out_option
 from ecg_nas.cli.output import json_option, say, write_json
 
 if TYPE_CHECKING:
@@ -30,11 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--workers", default=1, show_default=True, help="Processes; results do not depend on it."
 )
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder that keeps every run: only missing ones are run.",
-)
+@out_option
 @json_option
 def command(
     name: str,
@@ -60,20 +57,10 @@ def command(
     from ecg_nas.benchmark.summary import summarise
 
     methods = methods or DEFAULT
-    done = n_runs = 0
-
-    def on_start(kept: int, missing: int) -> None:
-        nonlocal done, n_runs
-        done, n_runs = kept, kept + missing
-        if kept:
-            click.echo(f"{kept} of {n_runs} runs are kept in {out}", err=True)
+    count = Count(out)
 
     def on_trace(trace: Trace) -> None:
-        nonlocal done
-        done += 1
-        click.echo(
-            f"{done}/{n_runs}  {trace.method}  seed {trace.seed}  {trace.seconds:.1f} s", err=True
-        )
+        count.one_more(f"{trace.method}  seed {trace.seed}  {trace.seconds:.1f} s")
 
     evaluator, traces = compare(
         name,
@@ -83,7 +70,7 @@ def command(
         n_seeds=n_seeds,
         workers=workers,
         out=out,
-        on_start=on_start,
+        on_start=count.start,
         on_trace=on_trace,
     )
     result = summarise(
@@ -91,16 +78,9 @@ def command(
     )
     for method, figures in result["methods"].items():
         if figures["code"] != [code(name, method)]:
-            click.echo(f"Note: {_other_code(method, out)}", err=True)
+            click.echo(f"Note: {other_code(method, out)}", err=True)
     say("\n".join(_lines(result)), json_to)
     write_json(json_to, result)
-
-
-def _other_code(method: str, out: Path | None) -> str:
-    return (
-        f"kept runs of {method} were made before its code was changed; if that changed what it "
-        f"does, delete its file in {out} and run again"
-    )
 
 
 def _lines(result: Mapping[str, Any]) -> Iterator[str]:

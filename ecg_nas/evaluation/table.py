@@ -89,6 +89,9 @@ class TableEvaluator(Evaluator):
         """The best score in the table."""
         return float(self._scores.max())
 
+    def __len__(self) -> int:
+        return len(self._scores)
+
     @property
     def digest(self) -> str:
         """16 hex digits of the BLAKE2 hash of the scores: which version of the table it is."""

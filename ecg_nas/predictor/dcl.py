@@ -35,11 +35,26 @@ _CHUNK = 256  # architectures a forward pass: more no longer fit the cache
 class DclPredictor(Predictor):
     """Ranks architectures of one space with an ensemble of pre-trained graph networks."""
 
-    def __init__(self, space: SearchSpace, config: DclConfig, *, seed: int) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        config: DclConfig,
+        *,
+        seed: int,
+        encoder: HardEncoder | None = None,
+    ) -> None:
+        """Start without any knowledge.
+
+        Args:
+            space: Of the architectures.
+            config: The settings.
+            seed: Of everything random.
+            encoder: One of ``space`` to share with other predictors; ``None`` for its own.
+        """
         self._space = space
         self._config = config
         self._seed = seed
-        self._hard = HardEncoder(space)
+        self._hard = HardEncoder(space) if encoder is None else encoder
         self._centre: Tensor | None = None  # of the path summary, and its scale
         self._scale: Tensor | None = None
         self._pretrained: RankingNetwork | None = None

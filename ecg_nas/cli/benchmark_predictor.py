@@ -1,0 +1,112 @@
+"""``ecg-nas benchmark-predictor``: predictors compared on a table of trained networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ecg_nas.cli._kept import Count, other_code, out_option
+from ecg_nas.cli.output import json_option, say, write_json
+
+if TYPE_CHECKING:
+    from ecg_nas.benchmark.ranking import Ranking
+
+
+@click.command()
+@click.argument("name")
+@click.option("--table", type=click.Path(path_type=Path), help="The benchmark's compact table.")
+@click.option(
+    "--labels",
+    multiple=True,
+    type=int,
+    metavar="N",
+    help="Scores that a predictor knows; may be given several times. "
+    "[as published of others: 78, 156, 469 for nb201, 100, 172, 424 for nb101]",
+)
+@click.option(
+    "--predictor",
+    "predictors",
+    multiple=True,
+    metavar="NAME",
+    help="A predictor to compare; may be given several times. [all]",
+)
+@click.option("--seeds", "n_seeds", default=10, show_default=True, help="Draws of labels.")
+@click.option(
+    "--workers", default=1, show_default=True, help="Processes; results do not depend on it."
+)
+@out_option
+@json_option
+def command(
+    name: str,
+    table: Path | None,
+    labels: tuple[int, ...],
+    predictors: tuple[str, ...],
+    n_seeds: int,
+    workers: int,
+    out: Path | None,
+    json_to: str | None,
+) -> None:
+    """Compare how predictors rank all cells of NAME's table from a few labels.
+
+    Kendall's tau-b between predictions and the score that a search would see; labels are drawn
+    at random, the same for all predictors.
+
+    \b
+    Example:
+      ecg-nas benchmark-predictor nb201-cifar10 --table nb201.parquet --labels 100 --seeds 5
+    """
+    from ecg_nas.benchmark.predictors import PREDICTORS
+    from ecg_nas.benchmark.ranking import code, compare, summarise
+
+    count = Count(out)
+
+    def on_ranking(ranking: Ranking) -> None:
+        tau = "undefined" if ranking.kendall_tau is None else f"{ranking.kendall_tau:.3f}"
+        count.one_more(
+            f"{ranking.predictor}  {ranking.labels} labels  seed {ranking.seed}  tau {tau}  "
+            f"{ranking.seconds:.1f} s"
+        )
+
+    evaluator, rankings = compare(
+        name,
+        table,
+        predictors=predictors or tuple(PREDICTORS),
+        labels=labels,
+        n_seeds=n_seeds,
+        workers=workers,
+        out=out,
+        on_start=count.start,
+        on_ranking=on_ranking,
+    )
+    result = summarise(rankings, name=name, metric=evaluator.metric, cells=len(evaluator))
+    for predictor in dict.fromkeys(ranking.predictor for ranking in rankings):
+        codes = {ranking.code for ranking in rankings if ranking.predictor == predictor}
+        if codes != {code(name, predictor)}:
+            click.echo(f"Note: {other_code(predictor, out)}", err=True)
+    say("\n".join(_lines(result)), json_to)
+    write_json(json_to, result)
+
+
+def _lines(result: Mapping[str, Any]) -> Iterator[str]:
+    labels = result["labels"]
+    predictors = list(next(iter(labels.values())))
+    width = max(len("predictor"), *map(len, predictors))
+    yield (
+        f"{result['metric']}; Kendall's tau-b over {result['cells']} cells, mean ± standard "
+        f"deviation of {result['seeds']} draws"
+    )
+    yield f"{'predictor':<{width}}" + "".join(f"{f'{n} labels':>16}{'s':>7}" for n in labels)
+    for predictor in predictors:
+        cells = (by_predictor[predictor] for by_predictor in labels.values())
+        yield f"{predictor:<{width}}" + "".join(
+            f"{_shown(cell['kendall_tau']):>16}{cell['seconds']:>7.1f}" for cell in cells
+        )
+
+
+def _shown(tau: Mapping[str, float | None]) -> str:
+    if tau["mean"] is None:
+        return "undefined"
+    return f"{tau['mean']:.3f}" + ("" if tau["std"] is None else f" ± {tau['std']:.3f}")

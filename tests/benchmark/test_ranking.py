@@ -1,0 +1,185 @@
+import json
+
+import numpy as np
+import predictor_doubles
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from ecg_nas.benchmark import predictors, ranking
+from ecg_nas.benchmark.predictors import PREDICTORS, Ranker
+from ecg_nas.benchmark.ranking import Ranking, compare, kendall_tau, summarise
+from ecg_nas.errors import ConfigError, RunError
+from ecg_nas.evaluation.table import TableError
+from search_spaces import load, nasbench201
+
+
+def double(noise):
+    config = predictor_doubles.CountingConfig(noise=noise)
+    return Ranker("predictor_doubles", "Counting", config)
+
+
+@pytest.fixture(autouse=True)
+def doubles(monkeypatch):
+    known = {"exact": double(0.0), "noisy": double(20.0)}
+    monkeypatch.setattr(ranking, "PREDICTORS", known)
+    monkeypatch.setattr(predictor_doubles.Counting, "calls", [])
+    return known
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """Accuracies that are the number of 3x3 convolutions."""
+    ops = np.stack(np.unravel_index(np.arange(15_625), (5,) * 6), axis=1)
+    values = {f"edge_ops_{edge}": ops[:, edge].astype("int8") for edge in range(6)}
+    for name in ("c10valid_val", "c10_test", "c10_params_M", "c10_train_s"):
+        values[name] = (ops == 3).sum(axis=1).astype("float32")
+    path = tmp_path_factory.mktemp("table") / "nb201.parquet"
+    pyarrow.parquet.write_table(pyarrow.table(values), path)
+    return path
+
+
+def run(table, names=("exact", "noisy"), labels=(10, 20), n_seeds=2, **options):
+    return compare(
+        "nb201-cifar10", table, predictors=names, labels=labels, n_seeds=n_seeds, **options
+    )
+
+
+def figures(rankings):
+    return [(r.predictor, r.labels, r.seed, r.kendall_tau) for r in rankings]
+
+
+def test_all_cells_are_ranked_after_few_labels(table):
+    _, found = run(table)
+    assert [(r.predictor, r.labels, r.seed) for r in found] == [
+        (p, n, seed) for p in ("exact", "noisy") for n in (10, 20) for seed in (0, 1)
+    ]
+    assert {r.kendall_tau for r in found if r.predictor == "exact"} == {1.0}
+    noisy = {(r.labels, r.seed): r.kendall_tau for r in found if r.predictor == "noisy"}
+    assert all(0 < noisy[10, seed] < noisy[20, seed] < 1 for seed in (0, 1))
+    assert figures(run(table)[1]) == figures(found)
+
+
+def test_draws_are_random_shared_and_contain_each_other(table):
+    run(table)
+    calls = predictor_doubles.Counting.calls
+    keys = {arch.key: arch for arch in nasbench201.all_architectures()}
+    by_job = [calls[i : i + 3] for i in range(0, len(calls), 3)]
+    assert [[kind for kind, *_ in job] for job in by_job] == [["pretrain", "fit", "fit"]] * 4
+    assert by_job[0] == by_job[1] != by_job[2] == by_job[3]  # two predictors of each seed
+    (_, unlabelled, _), (_, few, _), (_, many, scores) = by_job[0]
+    assert len(set(unlabelled)) == ranking.N_UNLABELLED
+    assert (len(few), len(set(many)), many[:10]) == (10, 20, few)
+    assert scores == [keys[key].ops.count("nor_conv_3x3") for key in many]
+
+
+def test_only_missing_rankings_are_made(table, tmp_path):
+    started, seen = [], []
+    options = {
+        "out": tmp_path,
+        "on_start": lambda *counts: started.append(counts),
+        "on_ranking": lambda r: seen.append((r.predictor, r.labels, r.seed)),
+    }
+    run(table, names=("noisy",), labels=(10,), **options)
+    _, found = run(table, names=("noisy",), labels=(10, 20), n_seeds=3, **options)
+    assert started == [(0, 2), (2, 4)]
+    assert seen[2:] == [("noisy", 20, 0), ("noisy", 20, 1), ("noisy", 10, 2), ("noisy", 20, 2)]
+    assert figures(found) == figures(run(table, ("noisy",), (10, 20), 3)[1])
+    assert [path.name for path in (tmp_path / "nb201-cifar10" / "predictors").iterdir()] == [
+        "noisy.json"
+    ]
+
+
+def test_rankings_of_other_settings_are_not_mixed(table, tmp_path, doubles):
+    run(table, out=tmp_path)
+    doubles["noisy"] = double(3.0)
+    with pytest.raises(RunError, match=r"noisy.json.*settings.noise \(20.0, now 3.0\)"):
+        run(table, out=tmp_path)
+
+
+def test_a_damaged_ranking_is_named(table, tmp_path):
+    run(table, names=("exact",), labels=(10,), n_seeds=1, out=tmp_path)
+    [file] = tmp_path.rglob("exact.json")
+    file.write_text(file.read_text().replace('"seconds"', '"hours"'))
+    with pytest.raises(RunError, match=r"exact.json.*10 labels, seed 0 is not a ranking"):
+        run(table, names=("exact",), labels=(10,), n_seeds=1, out=tmp_path)
+
+
+def test_the_usual_labels_are_those_of_the_space(table):
+    _, found = run(table, names=("exact",), labels=(), n_seeds=1)
+    assert [r.labels for r in found] == [78, 156, 469]
+
+
+def test_tau_counts_ties_as_kendall_does():
+    # 5 concordant pairs, none discordant, one tied in the scores alone: 5 / sqrt(6 * 5).
+    assert kendall_tau(np.arange(4.0), np.array([1.0, 1, 2, 3])) == pytest.approx(
+        5 / np.sqrt(30), abs=1e-6
+    )
+    assert kendall_tau(np.arange(4.0), -np.arange(4.0)) == -1
+    assert kendall_tau(np.zeros(4), np.arange(4.0)) is None
+
+
+def made(predictor, labels, seed, tau):
+    return Ranking(
+        predictor=predictor, labels=labels, seed=seed, kendall_tau=tau, seconds=seed + 1.0, code="c"
+    )
+
+
+def test_the_summary_worked_out_by_hand():
+    found = [
+        made("a", 10, 0, 0.5),
+        made("a", 10, 1, 0.7),
+        made("b", 10, 0, None),
+        made("b", 10, 1, 0.25),
+    ]
+    result = summarise(found, name="n", metric="m", cells=9)
+    assert (result["name"], result["metric"], result["cells"], result["seeds"]) == ("n", "m", 9, 2)
+    a, b = result["labels"]["10"]["a"], result["labels"]["10"]["b"]
+    assert a["kendall_tau"] == pytest.approx({"mean": 0.6, "std": np.sqrt(0.02)})
+    assert b["kendall_tau"] == {"mean": 0.25, "std": None}
+    assert a["seconds"] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"names": ("oracle",)}, "exact, noisy"),
+        ({"labels": (1,)}, "from 2 to the 15625 cells of the table; got 1"),
+        ({"labels": (15_626,)}, "got 15626"),
+        ({"n_seeds": 0}, "seeds must be at least 1"),
+        ({"workers": 0}, "workers must be at least 1"),
+    ],
+)
+def test_wrong_settings_are_refused(table, change, message):
+    with pytest.raises(ConfigError, match=message):
+        run(table, **change)
+    with pytest.raises(TableError, match="none at"):
+        run(table.with_name("none.parquet"))
+
+
+@pytest.mark.parametrize("name", PREDICTORS)
+def test_a_predictor_of_the_list_starts_and_says_its_settings(name):
+    predictor = PREDICTORS[name].start(load("nasbench201"), 3)
+    assert type(predictor).__name__ == PREDICTORS[name].name
+    json.dumps(PREDICTORS[name].settings())
+    assert ranking._code.digest(PREDICTORS[name].module)
+
+
+def test_a_process_encodes_a_cell_once():
+    space = load("nasbench201")
+    archs = [nasbench201.from_index(index) for index in range(0, 15_625, 1000)]
+    first, second = (PREDICTORS["dcl:no-pretraining"].start(space, seed) for seed in (0, 1))
+    first.fit(archs, list(range(len(archs))))
+    [encoder] = predictors._encoder(space).values()
+    rows = dict(encoder._rows)
+    second.fit(archs, list(range(len(archs))))
+    assert all(encoder._rows[key] is row for key, row in rows.items())
+    assert rows.keys() >= {arch.key for arch in archs}
+
+
+@pytest.mark.real
+def test_dcl_ranks_nasbench201_far_better_than_chance(data_dir, monkeypatch):
+    monkeypatch.setattr(ranking, "PREDICTORS", PREDICTORS)
+    table = data_dir / "nb201" / "nb201.parquet"
+    _, [found] = run(table, names=("dcl:no-pretraining",), labels=(50,), n_seeds=1)
+    assert found.kendall_tau > 0.6

@@ -1,0 +1,95 @@
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+from click.testing import CliRunner
+
+from ecg_nas.benchmark import predictors, ranking
+from ecg_nas.benchmark.predictors import Ranker
+from ecg_nas.cli import main
+from ecg_nas.predictor.base import Predictor
+
+
+@dataclass
+class NoConfig:
+    """Nothing to set."""
+
+
+class Constant(Predictor):
+    """Says the same of all, or (with seed 1) the truth."""
+
+    def __init__(self, space, config, *, seed):
+        self.seed = seed
+
+    def pretrain(self, archs):
+        pass
+
+    def fit(self, archs, scores):
+        pass
+
+    def predict(self, archs):
+        return np.arange(len(archs), dtype=float) * (self.seed == 1)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    ops = np.stack(np.unravel_index(np.arange(15_625), (5,) * 6), axis=1)
+    values = {f"edge_ops_{edge}": ops[:, edge].astype("int8") for edge in range(6)}
+    for name in ("img_val", "img_test", "img_params_M", "img_train_s"):
+        values[name] = np.arange(15_625, dtype="float32")
+    path = tmp_path_factory.mktemp("table") / "nb201.parquet"
+    pyarrow.parquet.write_table(pyarrow.table(values), path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def one_predictor(monkeypatch):
+    known = {"constant": Ranker(__name__, "Constant", NoConfig())}
+    for module in (predictors, ranking):
+        monkeypatch.setattr(module, "PREDICTORS", known)
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(main, ["benchmark-predictor", *map(str, arguments)])
+
+
+def test_prints_a_table_and_writes_the_keys_that_scripts_read(table, tmp_path):
+    options = ["--labels", 20, "--labels", 10, "--seeds", 2, "--out", tmp_path / "results"]
+    json_file = tmp_path / "p.json"
+    result = invoke("nb201-imagenet16", "--table", table, *options, "--json", json_file)
+    assert result.exit_code == 0, result.output
+    first, heads, row = result.stdout.splitlines()
+    assert "imagenet16 validation accuracy" in first
+    assert "15625 cells" in first
+    assert heads.split() == ["predictor", "10", "labels", "s", "20", "labels", "s"]
+    assert row.split()[:2] == ["constant", "1.000"]
+    assert "4/4  constant  20 labels  seed 1  tau 1.000" in result.stderr
+    assert "tau undefined" in result.stderr
+    labels = json.loads(json_file.read_text())["labels"]
+    assert list(labels) == ["10", "20"]
+    assert labels["10"]["constant"].keys() >= {"kendall_tau", "seconds"}
+    assert labels["10"]["constant"]["kendall_tau"] == {"mean": 1.0, "std": None}
+    again = invoke("nb201-imagenet16", "--table", table, *options, "--json", "-")
+    assert again.stderr == f"4 of 4 runs are kept in {tmp_path / 'results'}\n"
+    assert json.loads(again.stdout)["labels"] == labels
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nb999"], "nb201-cifar10, nb201-cifar100"),
+        (["nb201-cifar10"], "--table"),
+        (["nb201-cifar10", "--table", "none.parquet"], "none at none.parquet"),
+        (["nb201-cifar10", "--labels", "many"], "many"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message):
+    result = invoke(*arguments)
+    assert result.exit_code != 0
+    assert message in result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert not result.stdout
