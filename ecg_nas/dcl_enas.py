@@ -16,16 +16,16 @@ from __future__ import annotations
 import time
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import override
 
 from ecg_nas import seeds
 from ecg_nas.algorithm import Allowed, Proposal, SearchAlgorithm, Told
 from ecg_nas.errors import ConfigError
 from ecg_nas.predictor.config import DclConfig
+from ecg_nas.selection import ByFront, ByScore, Candidate, Cost, Selection
 from search_spaces import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -81,16 +81,17 @@ class DclEnasConfig:
             raise ConfigError("infill must name at least one way to choose; got none")
 
 
-class _Candidate(NamedTuple):
-    """An architecture that evolution met, with what each member of the ensemble says of it."""
-
-    architecture: Architecture
-    members: NDArray[np.float64]
-    mean: float
-
-
 class DclEnas(SearchAlgorithm):
-    """Proposes by evolution on a predictor that is fine-tuned after every infill."""
+    """Proposes by evolution on a predictor that is fine-tuned after every infill.
+
+    Args:
+        space: Where to search.
+        config: The settings.
+        seed: The run's seed.
+        allowed: The constraint on proposals; ``None`` for none.
+        cost: A second objective, known without training: then evolution and infill look for the
+            whole front of score against cost, not for the highest score alone.
+    """
 
     def __init__(
         self,
@@ -99,9 +100,11 @@ class DclEnas(SearchAlgorithm):
         *,
         seed: int,
         allowed: Allowed | None = None,
+        cost: Cost | None = None,
     ) -> None:
         super().__init__(space, seed=seed, allowed=allowed)
         self._config = config
+        self._selection: Selection = ByScore() if cost is None else ByFront(cost)
         self._predictor: DclPredictor | None = None  # rebuilt from the seed, so not in the state
         self._fitted_to = 0  # labels that the predictor has learnt from
         self._concordant = 0  # pairs of one infill in the predicted order, less those against it
@@ -120,7 +123,9 @@ class DclEnas(SearchAlgorithm):
         rng = seeds.generator(self._seed, "infill", done)
         started = time.perf_counter()
         predictor = self._fine_tuned()
-        proposals = self._pick(predictor, self._evolve(predictor, rng), count, rng)
+        trained = _predicted(predictor, self._archive.architectures)
+        met = self._evolve(predictor, trained, rng)
+        proposals = self._pick(predictor, met, list(trained.values()), count, rng)
         self._predictor_seconds += time.perf_counter() - started
         return proposals
 
@@ -181,13 +186,17 @@ class DclEnas(SearchAlgorithm):
             self._fitted_to = len(self._archive)
         return self._predictor
 
-    def _evolve(self, predictor: DclPredictor, rng: np.random.Generator) -> dict[str, _Candidate]:
+    def _evolve(
+        self, predictor: DclPredictor, trained: Mapping[str, Candidate], rng: np.random.Generator
+    ) -> dict[str, Candidate]:
         """Return every new architecture met in ``t_gap`` generations, by key."""
         config = self._config
-        trained = self._archive.architectures
-        order = np.argsort(np.negative(self._archive.scores()), kind="stable")
-        start = {trained[i].key: trained[i] for i in order[: config.population]}
-        met = _predicted(predictor, list(start.values()))
+        measured = [
+            Candidate(told.architecture, np.zeros(0), score)
+            for told, score in zip(self._archive, self._archive.scores(), strict=True)
+        ]
+        first = self._selection.ranked(measured)[: config.population]
+        met = {c.architecture.key: trained[c.architecture.key] for c in first}
         parents = list(met.values())
         for _ in range(config.t_gap):
             children = self._offspring([parent.architecture for parent in parents], met, rng)
@@ -195,8 +204,7 @@ class DclEnas(SearchAlgorithm):
                 break
             brood = _predicted(predictor, children)
             met |= brood
-            ranked = sorted([*parents, *brood.values()], key=lambda c: c.mean, reverse=True)
-            parents = ranked[: config.population]
+            parents = self._selection.ranked([*parents, *brood.values()])[: config.population]
         return {key: found for key, found in met.items() if key not in self._archive}
 
     def _offspring(
@@ -222,7 +230,8 @@ class DclEnas(SearchAlgorithm):
     def _pick(
         self,
         predictor: DclPredictor,
-        candidates: Mapping[str, _Candidate],
+        candidates: Mapping[str, Candidate],
+        trained: Sequence[Candidate],
         count: int,
         rng: np.random.Generator,
     ) -> list[Proposal]:
@@ -232,24 +241,25 @@ class DclEnas(SearchAlgorithm):
         favourites of single members, show the predictor where it is wrong.
         """
         left = dict(candidates)
-        picked: list[Architecture] = []
+        picked: list[Candidate] = []
         while left and len(picked) < count:
             way = self._config.infill[len(picked) % len(self._config.infill)]
+            known = [*trained, *picked]
             if way == "novel":
                 key = self._most_novel(predictor, left, picked)
             elif way == "member":
                 member = int(rng.integers(self._config.predictor.encoder.members))
-                key = max(left, key=lambda k: float(left[k].members[member]))
+                key = self._selection.best(left, known, member=member)
             else:
-                key = max(left, key=lambda k: left[k].mean)
-            picked.append(left.pop(key).architecture)
-        return self._filled(picked, count)
+                key = self._selection.best(left, known)
+            picked.append(left.pop(key))
+        return self._filled([candidate.architecture for candidate in picked], count)
 
     def _most_novel(
         self,
         predictor: DclPredictor,
-        candidates: Mapping[str, _Candidate],
-        picked: Sequence[Architecture],
+        candidates: Mapping[str, Candidate],
+        picked: Sequence[Candidate],
     ) -> str:
         """Return the key of the promising candidate with the least tried feature.
 
@@ -258,18 +268,21 @@ class DclEnas(SearchAlgorithm):
         never learns better. Here each gets its turn, in the best company that can be predicted;
         the initial design does not count, its company being random.
         """
-        ranked = sorted(candidates, key=lambda k: candidates[k].mean, reverse=True)
-        promising = ranked[: max(1, int(len(ranked) * self._config.novel_share))]
-        codes = predictor.hard_codes([candidates[key].architecture for key in promising])
-        tried = [*self._archive.architectures[self._config.n_init :], *picked]
+        ranked = self._selection.ranked(list(candidates.values()))
+        promising = [
+            c.architecture for c in ranked[: max(1, int(len(ranked) * self._config.novel_share))]
+        ]
+        codes = predictor.hard_codes(promising)
+        tried = self._archive.architectures[self._config.n_init :]
+        tried += [candidate.architecture for candidate in picked]
         times = predictor.hard_codes(tried).sum(axis=0) if tried else np.zeros(codes.shape[1])
         least = np.where(codes > 0, times, np.inf).min(axis=1)
-        return promising[int(least.argmin())]  # of equals, the best predicted
+        return promising[int(least.argmin())].key  # of equals, the best predicted
 
 
-def _predicted(predictor: DclPredictor, archs: Sequence[Architecture]) -> dict[str, _Candidate]:
+def _predicted(predictor: DclPredictor, archs: Sequence[Architecture]) -> dict[str, Candidate]:
     scores = predictor.predict_members(archs)
     return {
-        arch.key: _Candidate(arch, members, float(members.mean()))
+        arch.key: Candidate(arch, members, float(members.mean()))
         for arch, members in zip(archs, scores.T, strict=True)
     }

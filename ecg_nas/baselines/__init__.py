@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ecg_nas.baselines.nsga2 import Nsga2, Nsga2Config
 from ecg_nas.baselines.random_search import RandomSearch, RandomSearchConfig
 from ecg_nas.baselines.regularized_evolution import (
     RegularizedEvolution,
@@ -9,6 +10,8 @@ from ecg_nas.baselines.regularized_evolution import (
 )
 
 __all__ = [
+    "Nsga2",
+    "Nsga2Config",
     "RandomSearch",
     "RandomSearchConfig",
     "RegularizedEvolution",
