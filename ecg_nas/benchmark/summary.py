@@ -7,11 +7,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
+from ecg_nas import seeds
 from ecg_nas.benchmark.trace import Trace
 
 CHECKPOINTS = (16, 32, 50, 64, 100, 150, 200, 300)
 """Look-ups after which regret is reported, besides the budget."""
+
+_RESAMPLES = 2000
+_BATCH = 100  # of them at a time, to spare memory
 
 _HIT = 1e-4  # in per cent; tables hold 32-bit floats
 
@@ -30,8 +35,9 @@ def summarise(
 
     Returns:
         ``name``, ``budget``, ``seeds``, ``metric``, ``optimum`` and ``methods``: for each method
-        ``regret`` at some look-ups with mean, standard deviation and median over seeds,
-        ``regret_area`` (the mean over all look-ups), ``hit_rate``, ``trainings_to_optimum``,
+        ``regret`` at some look-ups with mean, standard deviation and median over seeds and the
+        ``interval`` of the mean, ``regret_area`` (the mean over all look-ups), ``hit_rate`` and
+        ``hit_rate_interval`` (both intervals 95 %, Wilson's the latter), ``trainings_to_optimum``,
         ``test_accuracy``, ``seconds_per_run`` and ``code`` (digests of the code that its runs
         were made with: more than one if it changed between them).
     """
@@ -51,19 +57,26 @@ def summarise(
 
 def _figures(traces: Sequence[Trace], budget: int, optimum: float) -> dict[str, Any]:
     curves = np.stack([regret_curve(trace, optimum) for trace in traces])
-    hits = [_first_hit(curve) for curve in curves]
+    hits = [first_hit(curve) for curve in curves]
     points = sorted({point for point in CHECKPOINTS if point < budget} | {budget})
+    places = [point - 1 for point in points]
+    # One seed has no interval.
+    ends = np.transpose(interval(curves[:, places])).tolist() if len(traces) > 1 else None
+    n_hits = sum(hit is not None for hit in hits)
+    share = stats.binomtest(n_hits, len(hits)).proportion_ci(method="wilson")
     best = [int(np.nanargmax(np.array(trace.scores, float))) for trace in traces]
     return {
         "regret": {
             str(point): {
                 **spread(curves[:, point - 1]),
                 "median": float(np.median(curves[:, point - 1])),
+                "interval": ends and ends[i],
             }
-            for point in points
+            for i, point in enumerate(points)
         },
         "regret_area": spread(curves.mean(axis=1)),
-        "hit_rate": sum(hit is not None for hit in hits) / len(hits),
+        "hit_rate": n_hits / len(hits),
+        "hit_rate_interval": [float(end) for end in share],
         "trainings_to_optimum": hits,
         "test_accuracy": spread(
             np.array([trace.test[row] for trace, row in zip(traces, best, strict=True)])
@@ -81,6 +94,33 @@ def spread(values: NDArray[np.float64]) -> Mapping[str, float | None]:
     }
 
 
-def _first_hit(curve: NDArray[np.float64]) -> int | None:
+def interval(
+    values: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ends of a 95 % bootstrap interval of the mean over seeds.
+
+    By percentiles, which stay defined where all seeds agree.
+
+    Args:
+        values: ``(seeds, n)``, of two seeds or more.
+
+    References:
+        Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13.
+    """
+    with np.errstate(invalid="ignore"):  # regret is infinite until a training succeeds
+        ends = stats.bootstrap(
+            (values,),
+            np.mean,
+            axis=0,
+            method="percentile",
+            n_resamples=_RESAMPLES,
+            batch=_BATCH,
+            random_state=seeds.generator("bootstrap"),
+        ).confidence_interval
+    return np.asarray(ends.low), np.asarray(ends.high)
+
+
+def first_hit(curve: NDArray[np.float64]) -> int | None:
+    """Return after how many look-ups a regret curve is at the optimum; ``None`` if it never is."""
     hits = np.flatnonzero(curve <= _HIT)
     return int(hits[0]) + 1 if len(hits) else None

@@ -147,15 +147,19 @@ def test_the_summary_worked_out_by_hand():
     }
     a, b = result["methods"]["a"], result["methods"]["b"]
     assert list(a["regret"]) == ["16", "32", "33"]
+    low, high = a["regret"]["32"].pop("interval")
+    assert (low, high) == (1, 2)  # of two seeds, all that a resample can be
     assert a["regret"]["32"] == pytest.approx({"mean": 1.5, "std": np.sqrt(0.5), "median": 1.5})
     assert a["regret"]["33"]["mean"] == 0.5
     assert a["trainings_to_optimum"] == [33, None]
     assert a["hit_rate"] == 0.5
+    # Wilson: (p + z²/2n ± z sqrt(p (1 - p) / n + z²/4n²)) / (1 + z²/n), n = 2.
+    assert a["hit_rate_interval"] == pytest.approx([0.0945, 0.9055], abs=1e-4)
     assert a["test_accuracy"]["mean"] == 4.5
     assert a["seconds_per_run"] == 1.5
     assert a["regret_area"]["mean"] == pytest.approx((31 * 3 * 2 + 2 + 0 + 1 + 1) / 66)
     assert b["trainings_to_optimum"] == [1]
-    assert b["regret"]["33"] == {"mean": 0, "std": None, "median": 0}
+    assert b["regret"]["33"] == {"mean": 0, "std": None, "median": 0, "interval": None}
 
 
 @pytest.mark.parametrize(

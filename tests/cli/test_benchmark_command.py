@@ -31,12 +31,16 @@ def test_prints_a_table_and_writes_the_keys_that_scripts_read(table, tmp_path):
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert "regret@32" in lines[1]
+    assert lines[1].endswith("vs random")
+    assert lines[3].endswith("tie")
     assert [line.split()[0] for line in lines[2:]] == ["random", "regularized-evolution"]
     assert "4/4" in result.stderr
     found = json.loads(out.read_text())
     assert found.keys() >= {"name", "budget", "seeds", "metric", "optimum", "methods"}
     assert (found["name"], found["budget"], found["seeds"]) == ("nb201-imagenet16", 33, 2)
     assert found["optimum"] == 15_624
+    assert found["comparison"]["against"] == "random"
+    assert found["comparison"]["rivals"]["regularized-evolution"]["verdict"] == "tie"
     for figures in found["methods"].values():
         assert figures.keys() >= {
             "regret",
@@ -45,7 +49,7 @@ def test_prints_a_table_and_writes_the_keys_that_scripts_read(table, tmp_path):
             "test_accuracy",
             "seconds_per_run",
         }
-        assert figures["regret"]["32"].keys() == {"mean", "std", "median"}
+        assert figures["regret"]["32"].keys() >= {"mean", "std", "median"}
         assert figures["test_accuracy"].keys() == {"mean", "std"}
 
 
@@ -82,6 +86,7 @@ def test_the_same_command_with_out_adds_what_is_missing(table, tmp_path):
         (["nb201-cifar10"], "--table"),
         (["nb201-cifar10", "--table", "none.parquet"], "none at none.parquet"),
         (["nb201-cifar10", "--method", "tabu"], "dcl-enas, random"),
+        (["nb201-cifar10", "--method", "random", "--against", "dcl-enas"], "compared, random; got"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message):
