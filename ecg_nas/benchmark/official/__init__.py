@@ -1,0 +1,1 @@
+"""The official files of the NAS benchmarks, turned into the compact tables that we read."""
