@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_nas.errors import RunError
-from ecg_nas.files import whole
+from ecg_nas.files import write_text
 from ecg_nas.settings import differing
 
 FORMAT = 1
@@ -73,8 +73,7 @@ class KeptRuns:
         with _alone_in(self._file.parent):
             self._runs = self._read()
             self._runs.setdefault(size, {})[seed] = run
-            with whole(self._file) as part:
-                part.write_text(self._text(), encoding="utf-8")
+            write_text(self._file, self._text())
 
     def _read(self) -> Runs:
         try:

@@ -120,7 +120,12 @@ def interval(
     return np.asarray(ends.low), np.asarray(ends.high)
 
 
+def at_optimum(regret: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return where ``regret`` is that of the optimum."""
+    return regret <= _HIT
+
+
 def first_hit(curve: NDArray[np.float64]) -> int | None:
     """Return after how many look-ups a regret curve is at the optimum; ``None`` if it never is."""
-    hits = np.flatnonzero(curve <= _HIT)
+    hits = np.flatnonzero(at_optimum(curve))
     return int(hits[0]) + 1 if len(hits) else None

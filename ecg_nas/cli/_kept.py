@@ -6,10 +6,20 @@ from pathlib import Path
 
 import click
 
+from ecg_nas.cli.output import check_target
+
 out_option = click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder that keeps every run: only missing ones are run.",
+)
+
+
+figure_option = click.option(
+    "--figure",
+    callback=check_target,
+    metavar="FILE.svg",
+    help="Draw the comparison.",
 )
 
 

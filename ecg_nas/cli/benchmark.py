@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecg_nas.cli._kept import Count, other_code, out_option
+from ecg_nas.cli._kept import Count, figure_option, other_code, out_option
 from ecg_nas.cli.output import json_option, say, write_json
+from ecg_nas.files import write_text
 
 if TYPE_CHECKING:
     from ecg_nas.benchmark.trace import Trace
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     "--against", metavar="NAME", help="The method that the others are held against. [the first]"
 )
 @out_option
+@figure_option
 @json_option
 def command(
     name: str,
@@ -45,6 +47,7 @@ def command(
     workers: int,
     against: str | None,
     out: Path | None,
+    figure: str | None,
     json_to: str | None,
 ) -> None:
     """Compare search methods on NAME: nb201-cifar10, nb201-cifar100 or nb201-imagenet16.
@@ -60,6 +63,7 @@ def command(
     Example:
       ecg-nas benchmark nb201-cifar10 --table nb201.parquet --budget 50 --seeds 10 --out results
     """
+    from ecg_nas.benchmark.drawings import of_searches
     from ecg_nas.benchmark.harness import code, compare
     from ecg_nas.benchmark.methods import DEFAULT
     from ecg_nas.benchmark.significance import verdicts
@@ -99,6 +103,9 @@ def command(
             click.echo(f"Note: {other_code(method, out)}", err=True)
     say("\n".join(_lines(result)), json_to)
     write_json(json_to, result)
+    if figure is not None:
+        drawing = of_searches(traces, metric=evaluator.metric, optimum=evaluator.optimum)
+        write_text(Path(figure), drawing + "\n")
 
 
 def _lines(result: Mapping[str, Any]) -> Iterator[str]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecg_nas.cli._kept import Count, other_code, out_option
+from ecg_nas.cli._kept import Count, figure_option, other_code, out_option
 from ecg_nas.cli.output import json_option, say, write_json
+from ecg_nas.files import write_text
 
 if TYPE_CHECKING:
     from ecg_nas.benchmark.ranking import Ranking
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     "--workers", default=1, show_default=True, help="Processes; results do not depend on it."
 )
 @out_option
+@figure_option
 @json_option
 def command(
     name: str,
@@ -47,6 +49,7 @@ def command(
     n_seeds: int,
     workers: int,
     out: Path | None,
+    figure: str | None,
     json_to: str | None,
 ) -> None:
     """Compare how predictors rank all cells of NAME's table from a few labels.
@@ -58,6 +61,7 @@ def command(
     Example:
       ecg-nas benchmark-predictor nb201-cifar10 --table nb201.parquet --labels 100 --seeds 5
     """
+    from ecg_nas.benchmark.drawings import of_rankings
     from ecg_nas.benchmark.predictors import PREDICTORS
     from ecg_nas.benchmark.ranking import code, compare, summarise
 
@@ -88,6 +92,8 @@ def command(
             click.echo(f"Note: {other_code(predictor, out)}", err=True)
     say("\n".join(_lines(result)), json_to)
     write_json(json_to, result)
+    if figure is not None:
+        write_text(Path(figure), of_rankings(result) + "\n")
 
 
 def _lines(result: Mapping[str, Any]) -> Iterator[str]:

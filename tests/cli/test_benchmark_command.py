@@ -1,4 +1,5 @@
 import json
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pyarrow
@@ -51,6 +52,17 @@ def test_prints_a_table_and_writes_the_keys_that_scripts_read(table, tmp_path):
         }
         assert figures["regret"]["32"].keys() >= {"mean", "std", "median"}
         assert figures["test_accuracy"].keys() == {"mean", "std"}
+
+
+def test_draws_the_comparison(table, tmp_path):
+    svg = tmp_path / "regret.svg"
+    options = ["--method", "random", "--budget", 5, "--seeds", 2, "--figure", svg]
+    result = invoke("nb201-imagenet16", "--table", table, *options)
+    assert result.exit_code == 0, result.output
+    root = ET.fromstring(svg.read_text())
+    assert "mean regret at the end random" in root.get("aria-label")
+    refused = invoke("nb201-imagenet16", *options[:-1], tmp_path / "none" / "f.svg")
+    assert "its folder must exist" in refused.stderr
 
 
 def test_standard_output_is_json_alone(table):

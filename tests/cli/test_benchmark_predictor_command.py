@@ -58,6 +58,7 @@ def invoke(*arguments):
 
 def test_prints_a_table_and_writes_the_keys_that_scripts_read(table, tmp_path):
     options = ["--labels", 20, "--labels", 10, "--seeds", 2, "--out", tmp_path / "results"]
+    options += ["--figure", tmp_path / "tau.svg"]
     json_file = tmp_path / "p.json"
     result = invoke("nb201-imagenet16", "--table", table, *options, "--json", json_file)
     assert result.exit_code == 0, result.output
@@ -68,6 +69,7 @@ def test_prints_a_table_and_writes_the_keys_that_scripts_read(table, tmp_path):
     assert row.split()[:2] == ["constant", "1.000"]
     assert "4/4  constant  20 labels  seed 1  tau 1.000" in result.stderr
     assert "tau undefined" in result.stderr
+    assert "constant" in (tmp_path / "tau.svg").read_text()
     labels = json.loads(json_file.read_text())["labels"]
     assert list(labels) == ["10", "20"]
     assert labels["10"]["constant"].keys() >= {"kendall_tau", "seconds"}

@@ -8,8 +8,18 @@ from hypothesis import strategies as st
 
 from ecg_nas.figures.cell import cell, layers
 from ecg_nas.figures.classes import confusion, folds
+from ecg_nas.figures.comparison import Agreement, Course, agreements, courses
 from ecg_nas.figures.progress import progress
 
+FELL = np.array([np.inf, 3.0, 0.5, 0.0])
+COURSES = {
+    "ours": Course(FELL, FELL / 2, FELL * 2, np.array([0, 0, 0.5, 1.0])),
+    "random": Course(FELL + 1, FELL, FELL + 2, np.zeros(4)),
+}
+AGREEMENTS = {
+    "dcl": Agreement([10, 20], [0.5, 0.7], [0.1, None]),
+    "mlp": Agreement([10, 20], [None, 0.6], [None, 0.1]),
+}
 MATRIX = np.array([[440, 20, 5], [50, 120, 13], [0, 0, 0]])
 DRAWN = {
     "progress": lambda: progress(
@@ -21,6 +31,9 @@ DRAWN = {
     "folds": lambda: folds([0.7, None, 0.4], 0.6, metric="macro F1"),
     "folds undefined": lambda: folds([None], None, metric="macro F1"),
     "cell": lambda: cell(["conv7", "max"], [(0, 1), (0, 2), (1, 3), (2, 3), (0, 3)]),
+    "courses": lambda: courses(COURSES, title="accuracy"),
+    "courses of many": lambda: courses({str(i): COURSES["ours"] for i in range(20)}, title="t"),
+    "agreements": lambda: agreements(AGREEMENTS, title="accuracy"),
     "cell of nothing": lambda: cell([], [(0, 1)]),
 }
 
@@ -65,6 +78,15 @@ def test_confusion_shows_every_count_and_share():
     shown = texts(DRAWN["confusion"]())
     assert {"440", "94.6 %", "120", "27.3 %"} <= set(shown)
     assert sum(text.endswith("%") for text in shown) == 6  # none for the class without beats
+
+
+def test_courses_name_the_methods_and_have_a_zero():
+    shown = texts(DRAWN["courses"]())
+    assert {"ours", "random", "accuracy", "0", "0.01", "1", "trainings (look-ups)"} <= set(shown)
+
+
+def test_agreements_mark_the_numbers_of_labels():
+    assert {"dcl", "mlp", "10", "20", "labels"} <= set(texts(DRAWN["agreements"]()))
 
 
 def test_folds_say_what_is_undefined():

@@ -1,0 +1,46 @@
+"""From the results of a comparison to its drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ecg_nas.benchmark.summary import at_optimum, interval, regret_curve
+from ecg_nas.benchmark.trace import Trace
+from ecg_nas.figures.comparison import Agreement, Course, agreements, courses
+
+
+def of_searches(traces: Sequence[Trace], *, metric: str, optimum: float) -> str:
+    """Return an SVG drawing of ``traces``: regret and hit rate over look-ups."""
+    methods = {}
+    for method in dict.fromkeys(trace.method for trace in traces):
+        curves = np.stack([regret_curve(t, optimum) for t in traces if t.method == method])
+        mean = curves.mean(axis=0)
+        low, high = interval(curves) if len(curves) > 1 else (mean, mean)
+        methods[method] = Course(
+            regret=mean, low=low, high=high, hit_rate=at_optimum(curves).mean(axis=0)
+        )
+    n_seeds = len({trace.seed for trace in traces})
+    return courses(methods, title=f"{metric}; {n_seeds} searches each")
+
+
+def of_rankings(result: Mapping[str, Any]) -> str:
+    """Return an SVG drawing of a comparison of predictors, as ``ranking.summarise`` gives it."""
+    labels = result["labels"]
+    taus = {
+        predictor: [by_predictor[predictor]["kendall_tau"] for by_predictor in labels.values()]
+        for predictor in next(iter(labels.values()))
+    }
+    predictors = {
+        predictor: Agreement(
+            labels=[int(count) for count in labels],
+            mean=[tau["mean"] for tau in found],
+            deviation=[tau["std"] for tau in found],
+        )
+        for predictor, found in taus.items()
+    }
+    return agreements(
+        predictors, title=f"{result['metric']}; {result['cells']} cells, {result['seeds']} draws"
+    )
