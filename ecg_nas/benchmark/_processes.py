@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -26,7 +29,8 @@ def results(
         yield from map(play, jobs)
         return
     context = multiprocessing.get_context("spawn")  # a forked torch may hang
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+    n_processes = min(workers, len(jobs))
+    with ProcessPoolExecutor(n_processes, mp_context=context, initializer=_follow) as pool:
         try:
             for future in as_completed([pool.submit(play, job) for job in jobs]):
                 yield future.result()
@@ -37,3 +41,16 @@ def results(
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _follow() -> None:
+    """End this worker with its parent: at Ctrl-C, and when the parent is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback of each worker
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)  # the executor's own loop would wait for work for ever
+
+    threading.Thread(target=watch, daemon=True).start()
