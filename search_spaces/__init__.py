@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+from search_spaces._confined import ConfinedSpace
 from search_spaces.base import Architecture, ArchitectureError, CellGraph, Cost, SearchSpace
 
 __all__ = [
     "Architecture",
     "ArchitectureError",
     "CellGraph",
+    "ConfinedSpace",
     "Cost",
     "SearchSpace",
     "available",

@@ -88,21 +88,21 @@ def canonical(
         raise ValueError(f"every edge must go from a lower to a higher node; got {edges}")
     last = len(ops) + 1
     forms = []
-    for order in _upward_orders(last, edges):
+    for order in upward_orders(last, edges):
         number = {0: 0, last: last, **{node: i for i, node in enumerate(order, start=1)}}
         renamed = tuple(sorted((number[a], number[b]) for a, b in edges))
         forms.append((tuple(ops[node - 1] for node in order), renamed))
     return min(forms, key=lambda form: rank(*form) if rank else (form[1], form[0]))
 
 
-def _upward_orders(last: int, edges: Sequence[Edge]) -> Iterator[tuple[int, ...]]:
+def upward_orders(last: int, edges: Sequence[Edge]) -> Iterator[tuple[int, ...]]:
     """Yield the orders of the inner nodes in which each comes after those with an edge to it."""
     before = [{a for a, b in edges if b == node and a} for node in range(last)]
 
     def extend(order: tuple[int, ...], left: frozenset[int]) -> Iterator[tuple[int, ...]]:
         if not left:
             yield order
-        for node in left:
+        for node in sorted(left):
             if not before[node] & left:
                 yield from extend((*order, node), left - {node})
 

@@ -178,6 +178,11 @@ def from_bits(edge_bits: int, ops: str) -> Architecture:
     return from_cell([OPS[int(digit)] for digit in ops], edges)
 
 
+def to_bits(arch: Architecture) -> tuple[int, str]:
+    """Return edges and operations of ``arch`` as ``from_bits`` reads them."""
+    return _bits(arch.edges, len(arch.ops) + 2), "".join(str(OPS.index(op)) for op in arch.ops)
+
+
 def graph_hash(arch: Architecture) -> str:
     """Return the benchmark's own hash of ``arch``, 32 hex digits.
 
@@ -216,8 +221,7 @@ def _make(ops: Sequence[str], edges: Iterable[_graph.Edge]) -> Architecture:
 
 def _rank(ops: tuple[str, ...], edges: tuple[_graph.Edge, ...]) -> tuple[int, list[int]]:
     """Return when the benchmark's enumeration comes to a cell: by edges, then last operation."""
-    width = len(ops) + 2
-    return _bits(edges, width), [OPS.index(op) for op in reversed(ops)]
+    return _bits(edges, len(ops) + 2), [OPS.index(op) for op in reversed(ops)]
 
 
 def _bits(edges: Iterable[_graph.Edge], n_nodes: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,19 +12,27 @@ from ecg_nas.benchmark.summary import at_optimum, interval, regret_curve
 from ecg_nas.benchmark.trace import Trace
 from ecg_nas.figures.comparison import Agreement, Course, agreements, courses
 
+_TITLE_WIDTH = 110
 
-def of_searches(traces: Sequence[Trace], *, metric: str, optimum: float) -> str:
-    """Return an SVG drawing of ``traces``: regret and hit rate over look-ups."""
+
+def of_searches(
+    traces: Sequence[Trace], *, metric: str, optimum: float, note: str | None = None
+) -> str:
+    """Return an SVG drawing of ``traces``: regret over look-ups, and hit rate unless ``note``."""
     methods = {}
     for method in dict.fromkeys(trace.method for trace in traces):
         curves = np.stack([regret_curve(t, optimum) for t in traces if t.method == method])
         mean = curves.mean(axis=0)
         low, high = interval(curves) if len(curves) > 1 else (mean, mean)
         methods[method] = Course(
-            regret=mean, low=low, high=high, hit_rate=at_optimum(curves).mean(axis=0)
+            regret=mean,
+            low=low,
+            high=high,
+            hit_rate=at_optimum(curves).mean(axis=0) if note is None else None,
         )
     n_seeds = len({trace.seed for trace in traces})
-    return courses(methods, title=f"{metric}; {n_seeds} searches each")
+    title = [f"{metric}; {n_seeds} searches each", *textwrap.wrap(note or "", _TITLE_WIDTH)]
+    return courses(methods, title="\n".join(title))
 
 
 def of_rankings(result: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ from ecg_nas.benchmark.trace import Trace
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluator
 from ecg_nas.evaluation.table import TableEvaluator
-from search_spaces import load
 
 BENCHMARKS: Mapping[str, tuple[str, str]] = {
     "nb201-cifar10": ("nasbench201", "cifar10"),
     "nb201-cifar100": ("nasbench201", "cifar100"),
     "nb201-imagenet16": ("nasbench201", "imagenet16"),
+    "nb101": ("nasbench101", "nb101"),
 }
 """Search space and data set of each benchmark."""
 
@@ -75,16 +76,15 @@ def play(job: Job) -> Trace:
     Raises:
         TableError: If the table cannot be read.
     """
-    space_name, dataset = BENCHMARKS[job.benchmark]
-    evaluator = _evaluator(job.table, dataset)
-    algorithm = METHODS[job.method].start(load(space_name), job.budget, job.seed)
+    evaluator = _evaluator(job.table, BENCHMARKS[job.benchmark][1])
+    algorithm = METHODS[job.method].start(evaluator.space, job.budget, job.seed)
     started = time.perf_counter()
     outcomes = list(_search(algorithm, evaluator, job.seed))
     return Trace(
         method=job.method,
         seed=job.seed,
         scores=tuple(score for score, _ in outcomes),
-        test=tuple(float(metrics["test_accuracy"]) for _, metrics in outcomes),
+        test=tuple(float(metrics.get("test_accuracy", nan)) for _, metrics in outcomes),
         cells=tuple(metrics.get("cell") for _, metrics in outcomes),
         seconds=round(time.perf_counter() - started, 3),
         code=code(job.benchmark, job.method),

@@ -17,7 +17,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -48,7 +48,12 @@ class Difference(NamedTuple):
 
 
 def verdicts(
-    traces: Sequence[Trace], *, optimum: float, budget: int, against: str
+    traces: Sequence[Trace],
+    *,
+    optimum: float,
+    budget: int,
+    against: str,
+    to_optimum: bool = True,
 ) -> dict[str, Any]:
     """Hold every method against one of them.
 
@@ -57,6 +62,7 @@ def verdicts(
         optimum: The table's best score.
         budget: Look-ups of each search.
         against: The method that the others are held against.
+        to_optimum: Whether trainings to the optimum are compared, or regret alone.
 
     Returns:
         JSON-able: ``against``, ``alpha``, ``area_to`` and ``rivals``, for each other method
@@ -65,6 +71,7 @@ def verdicts(
           and the other does not contradict, ``worse`` the other way round, else ``tie``;
         - ``trainings_to_optimum`` and ``regret_area``, each with ``p``, ``p_holm`` and ``ahead``:
           the name of the method that is ahead in it, significantly or not; ``None`` if neither.
+          Without ``to_optimum`` the former is ``None``.
 
     Raises:
         ConfigError: If no search is by ``against``.
@@ -81,22 +88,23 @@ def verdicts(
         for method in methods
     }
     rivals = [method for method in methods if method != against]
-    found = [
-        difference
-        for rival in rivals
-        for difference in (
-            sooner(hits(curves[rival]), hits(curves[against]), budget),
-            lower(*(curves[name][:, :area_to].mean(axis=1) for name in (rival, against))),
-        )
-    ]
-    corrected = holm([difference.p for difference in found])
+    found: dict[str, dict[str, Difference]] = {rival: {} for rival in rivals}
+    for rival, tests in found.items():
+        if to_optimum:
+            in_trainings = sooner(hits(curves[rival]), hits(curves[against]), budget)
+            tests["trainings_to_optimum"] = in_trainings
+        areas = (curves[name][:, :area_to].mean(axis=1) for name in (rival, against))
+        tests["regret_area"] = lower(*areas)
+    corrected = iter(holm([test.p for tests in found.values() for test in tests.values()]))
     return {
         "against": against,
         "alpha": ALPHA,
         "area_to": area_to,
         "rivals": {
-            rival: _rival(found[2 * i : 2 * i + 2], corrected[2 * i : 2 * i + 2], (rival, against))
-            for i, rival in enumerate(rivals)
+            rival: _rival(
+                {name: (test, next(corrected)) for name, test in tests.items()}, (rival, against)
+            )
+            for rival, tests in found.items()
         },
     }
 
@@ -141,23 +149,17 @@ def _difference(p: float, ahead: float) -> Difference:
     return Difference(p, int(np.sign(ahead)))
 
 
-def _rival(
-    found: Sequence[Difference], corrected: Sequence[float], names: tuple[str, str]
-) -> dict[str, Any]:
-    said = {
-        difference.ahead for difference, p in zip(found, corrected, strict=True) if p < ALPHA
-    } - {0}
+def _rival(tests: Mapping[str, tuple[Difference, float]], names: tuple[str, str]) -> dict[str, Any]:
+    said = {difference.ahead for difference, p in tests.values() if p < ALPHA} - {0}
     verdict: Literal["better", "worse", "tie"] = "tie"
     if len(said) == 1:
         verdict = "better" if said == {1} else "worse"
-    tests = {
+    made = {
         test: {
             "p": difference.p,
             "p_holm": p,
             "ahead": {1: names[0], -1: names[1], 0: None}[difference.ahead],
         }
-        for test, difference, p in zip(
-            ("trainings_to_optimum", "regret_area"), found, corrected, strict=True
-        )
+        for test, (difference, p) in tests.items()
     }
-    return {"verdict": verdict, **tests}
+    return {"verdict": verdict, "trainings_to_optimum": None, **made}

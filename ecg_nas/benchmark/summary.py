@@ -18,6 +18,8 @@ CHECKPOINTS = (16, 32, 50, 64, 100, 150, 200, 300)
 _RESAMPLES = 2000
 _BATCH = 100  # of them at a time, to spare memory
 
+_ON_THE_OPTIMUM = ("hit_rate", "hit_rate_interval", "trainings_to_optimum")
+
 _HIT = 1e-4  # in per cent; tables hold 32-bit floats
 
 
@@ -29,14 +31,22 @@ def regret_curve(trace: Trace, optimum: float) -> NDArray[np.float64]:
 
 
 def summarise(
-    traces: Sequence[Trace], *, name: str, budget: int, metric: str, optimum: float
+    traces: Sequence[Trace],
+    *,
+    name: str,
+    budget: int,
+    metric: str,
+    optimum: float,
+    note: str | None = None,
 ) -> dict[str, Any]:
     """Return the comparison as JSON-able values, all accuracies in %.
 
+    With a ``note`` (see ``TableEvaluator.note``) there are no figures on reaching the optimum.
+
     Returns:
-        ``name``, ``budget``, ``seeds``, ``metric``, ``optimum`` and ``methods``: for each method
-        ``regret`` at some look-ups with mean, standard deviation and median over seeds and the
-        ``interval`` of the mean, ``regret_area`` (the mean over all look-ups), ``hit_rate`` and
+        ``name``, ``budget``, ``seeds``, ``metric``, ``optimum``, ``note`` and ``methods``: for each
+        method ``regret`` at some look-ups with mean, standard deviation and median over seeds and
+        the ``interval`` of the mean, ``regret_area`` (the mean over all look-ups), ``hit_rate`` and
         ``hit_rate_interval`` (both intervals 95 %, Wilson's the latter), ``trainings_to_optimum``,
         ``test_accuracy``, ``seconds_per_run`` and ``code`` (digests of the code that its runs
         were made with: more than one if it changed between them).
@@ -48,8 +58,10 @@ def summarise(
         "seeds": len({trace.seed for trace in traces}),
         "metric": metric,
         "optimum": optimum,
+        "note": note,
         "methods": {
             method: _figures([t for t in traces if t.method == method], budget, optimum)
+            | (dict.fromkeys(_ON_THE_OPTIMUM) if note is not None else {})
             for method in methods
         },
     }
@@ -87,10 +99,14 @@ def _figures(traces: Sequence[Trace], budget: int, optimum: float) -> dict[str, 
 
 
 def spread(values: NDArray[np.float64]) -> Mapping[str, float | None]:
-    """Return mean and sample standard deviation over seeds, ``None`` where there are too few."""
+    """Return mean and sample standard deviation over seeds, ``None`` where there are too few.
+
+    Both are ``None`` where a value is unknown (NaN).
+    """
+    known = not np.isnan(values).any()
     return {
-        "mean": float(values.mean()) if len(values) else None,
-        "std": float(values.std(ddof=1)) if len(values) > 1 else None,
+        "mean": float(values.mean()) if known and len(values) else None,
+        "std": float(values.std(ddof=1)) if known and len(values) > 1 else None,
     }
 
 

@@ -50,7 +50,7 @@ def command(
     figure: str | None,
     json_to: str | None,
 ) -> None:
-    """Compare search methods on NAME: nb201-cifar10, nb201-cifar100 or nb201-imagenet16.
+    """Compare search methods on NAME: nb201-cifar10, nb201-cifar100, nb201-imagenet16 or nb101.
 
     Regret is the best score of the table less the best one that a search has seen. A method is
     better or worse than the first one if it is so in trainings to the optimum (log-rank) or in
@@ -93,10 +93,19 @@ def command(
         on_trace=on_trace,
     )
     result = summarise(
-        traces, name=name, budget=budget, metric=evaluator.metric, optimum=evaluator.optimum
+        traces,
+        name=name,
+        budget=budget,
+        metric=evaluator.metric,
+        optimum=evaluator.optimum,
+        note=evaluator.note,
     )
     result["comparison"] = verdicts(
-        traces, optimum=evaluator.optimum, budget=budget, against=against
+        traces,
+        optimum=evaluator.optimum,
+        budget=budget,
+        against=against,
+        to_optimum=evaluator.note is None,
     )
     for method, figures in result["methods"].items():
         if figures["code"] != [code(name, method)]:
@@ -104,7 +113,9 @@ def command(
     say("\n".join(_lines(result)), json_to)
     write_json(json_to, result)
     if figure is not None:
-        drawing = of_searches(traces, metric=evaluator.metric, optimum=evaluator.optimum)
+        drawing = of_searches(
+            traces, metric=evaluator.metric, optimum=evaluator.optimum, note=evaluator.note
+        )
         write_text(Path(figure), drawing + "\n")
 
 
@@ -125,9 +136,15 @@ def _lines(result: Mapping[str, Any]) -> Iterator[str]:
         regrets = "".join(f"{figures['regret'][point]['mean']:>12.3f}" for point in points)
         low, high = figures["regret"][points[-1]]["interval"] or (None, None)
         between = "" if low is None else f" {low:.3f}-{high:.3f}"
+        hits, test = figures["hit_rate"], figures["test_accuracy"]["mean"]
         verdict = comparison["rivals"].get(name, {}).get("verdict", "")
         yield (
-            f"{name:<{width}}{regrets}{between:<14}{figures['hit_rate']:>10.0%}"
-            f"{figures['test_accuracy']['mean']:>10.2f}{figures['seconds_per_run']:>8.1f}"
-            f"  {verdict}"
+            f"{name:<{width}}{regrets}{between:<14}{_figure(hits, '.0%'):>10}"
+            f"{_figure(test, '.2f'):>10}{figures['seconds_per_run']:>8.1f}  {verdict}"
         ).rstrip()
+    if result["note"] is not None:
+        yield f"Note: {result['note']}"
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

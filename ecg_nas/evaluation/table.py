@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,14 @@ from typing_extensions import override
 
 from ecg_nas.errors import EcgNasError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
-from search_spaces import Architecture, nasbench201
+from search_spaces import (
+    Architecture,
+    ArchitectureError,
+    ConfinedSpace,
+    SearchSpace,
+    nasbench101,
+    nasbench201,
+)
 
 
 class TableError(EcgNasError, ValueError):
@@ -38,7 +45,7 @@ class TableColumns:
     train_s: str
 
 
-DATASETS: Mapping[str, TableColumns] = {
+NB201: Mapping[str, TableColumns] = {
     "cifar10": TableColumns(
         searched="c10valid_val", test="c10_test", params_m="c10_params_M", train_s="c10_train_s"
     ),
@@ -50,14 +57,50 @@ DATASETS: Mapping[str, TableColumns] = {
     ),
 }
 
+NB101 = "nb101"
+"""NAS-Bench-101, whose one data set is CIFAR-10."""
+
+DATASETS = (*NB201, NB101)
+
 _EDGE_COLUMNS = [f"edge_ops_{edge}" for edge in range(len(nasbench201.EDGES))]
 _CELLS = len(nasbench201.OPS) ** len(nasbench201.EDGES)
+_BEST = 8  # cells whose scores a note on a partial table compares
+
+_Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """What a compact table holds, in the order of its cells.
+
+    Attributes:
+        space: Where to search: all cells are in the table, and moves lead to no others.
+        cells: Returns all architectures.
+        place: Returns where an architecture of the space is; raises ``KeyError`` if nowhere.
+        metric: What the scores are, in words.
+        note: What a result must say of the table; ``None`` for a whole one.
+        scores: The searched metric, in %.
+        test: Test accuracy in %; ``None`` if the table has none.
+        params: Trainable parameters.
+        train_s: Seconds of the training.
+    """
+
+    space: SearchSpace
+    cells: Callable[[], list[Architecture]]
+    place: Callable[[Architecture], int]
+    metric: str
+    note: str | None = None
+    scores: _Floats
+    test: _Floats | None
+    params: NDArray[np.int64]
+    train_s: _Floats
 
 
 class TableEvaluator(Evaluator):
-    """Answers from the compact NAS-Bench-201 table, by the exact cell.
+    """Answers from the compact table of a benchmark, by the exact cell.
 
-    Twins (cells that compute the same) were trained apart and keep their own values.
+    Twins of NAS-Bench-201 (cells that compute the same) were trained apart and keep their own
+    values.
     """
 
     def __init__(self, path: Path, dataset: str) -> None:
@@ -68,60 +111,167 @@ class TableEvaluator(Evaluator):
             dataset: One of ``DATASETS``.
 
         Raises:
-            TableError: If there is no such data set, or ``path`` is not a whole table.
+            TableError: If there is no such data set, or ``path`` is not a table of it.
         """
         if dataset not in DATASETS:
             raise TableError(f"the data set must be one of {', '.join(DATASETS)}; got {dataset!r}")
-        columns = DATASETS[dataset]
-        values = _read(path, [columns.searched, columns.test, columns.params_m, columns.train_s])
-        self._scores, self._test, self._params_m, self._train_s = values
-        self._dataset = dataset
+        self._table = _read_nb101(path) if dataset == NB101 else _read_nb201(path, dataset)
+
+    @property
+    def space(self) -> SearchSpace:
+        """Where to search: the space of the table, confined to its cells if they are not all."""
+        return self._table.space
 
     @property
     def metric(self) -> str:
         """What ``score`` is, in words."""
-        return (
-            f"NAS-Bench-201 {self._dataset} validation accuracy in % at 200 epochs, mean over seeds"
-        )
+        return self._table.metric
+
+    @property
+    def note(self) -> str | None:
+        """What must be said with every result; ``None`` for a whole table.
+
+        With a note the optimum is that of a sample, so that reaching it says little.
+        """
+        return self._table.note
 
     @property
     def optimum(self) -> float:
         """The best score in the table."""
-        return float(self._scores.max())
+        return float(self._table.scores.max())
 
     def __len__(self) -> int:
-        return len(self._scores)
+        return len(self._table.scores)
 
     @property
     def digest(self) -> str:
         """16 hex digits of the BLAKE2 hash of the scores: which version of the table it is."""
-        values = np.ascontiguousarray(np.stack([self._scores, self._test]), dtype="<f8")
+        test = self._table.test
+        columns = [self._table.scores] if test is None else [self._table.scores, test]
+        values = np.ascontiguousarray(np.stack(columns), dtype="<f8")
         return hashlib.blake2b(values.tobytes(), digest_size=8).hexdigest()
 
-    def cells(self) -> tuple[list[Architecture], NDArray[np.float64]]:
+    def cells(self) -> tuple[list[Architecture], _Floats]:
         """Return every architecture of the table, and their scores in the same order."""
-        return list(nasbench201.all_architectures()), self._scores.copy()
+        return self._table.cells(), self._table.scores.copy()
 
     @override
     def evaluate(self, candidates: Sequence[Candidate]) -> Iterator[Evaluation]:
+        """Look up; the metrics have no ``test_accuracy`` where the table has none."""
+        table = self._table
         for candidate in candidates:
-            if candidate.architecture.space != nasbench201.SPACE.name:
+            arch = candidate.architecture
+            if arch.space != table.space.name:
                 raise TableError(
-                    f"the table holds cells of {nasbench201.SPACE.name}; got an architecture of "
-                    f"{candidate.architecture.space}"
+                    f"the table holds cells of {table.space.name}; got an architecture of "
+                    f"{arch.space}"
                 )
-            row = nasbench201.to_index(candidate.architecture)
+            try:
+                place = table.place(arch)
+            except KeyError:
+                raise TableError(
+                    f"the cell must be one of the {len(table.scores)} measured ones; got ops "
+                    f"{list(arch.ops)}, edges {[list(e) for e in arch.edges]}"
+                ) from None
             metrics: dict[str, Any] = {
-                "cell": row,
-                "test_accuracy": float(self._test[row]),
-                "params": round(float(self._params_m[row]) * 1e6),
-                "train_s": float(self._train_s[row]),
+                "cell": place,
+                "params": int(table.params[place]),
+                "train_s": float(table.train_s[place]),
             }
-            yield Evaluation(slot=candidate.slot, score=float(self._scores[row]), metrics=metrics)
+            if table.test is not None:
+                metrics["test_accuracy"] = float(table.test[place])
+            yield Evaluation(slot=candidate.slot, score=float(table.scores[place]), metrics=metrics)
 
 
-def _read(path: Path, columns: Sequence[str]) -> list[NDArray[np.float64]]:
-    """Return ``columns`` of the table, each ordered by ``nasbench201.to_index``."""
+def _read_nb201(path: Path, dataset: str) -> _Table:
+    names = NB201[dataset]
+    columns = [names.searched, names.test, names.params_m, names.train_s]
+    raw = _columns(path, "NAS-Bench-201", [*_EDGE_COLUMNS, *columns])
+    edges = np.stack([raw[name] for name in _EDGE_COLUMNS], axis=1).astype(np.int64)
+    place = edges @ len(nasbench201.OPS) ** np.arange(edges.shape[1])[::-1]
+    whole = np.array_equal(np.sort(place), np.arange(_CELLS))
+    values = [raw[name].astype(np.float64) for name in columns]
+    if not whole or not all(np.isfinite(column).all() for column in values):
+        raise TableError(
+            f"the table must hold each of the {_CELLS} cells once, with finite values; {path} has "
+            f"{len(place)} rows, {len(np.unique(place))} different cells"
+        )
+    scores, test, params_m, train_s = (column[np.argsort(place)] for column in values)
+    return _Table(
+        space=nasbench201.SPACE,
+        cells=lambda: list(nasbench201.all_architectures()),
+        place=nasbench201.to_index,
+        metric=f"NAS-Bench-201 {dataset} validation accuracy in % at 200 epochs, mean over seeds",
+        scores=scores,
+        test=test,
+        params=np.rint(params_m * 1e6).astype(np.int64),
+        train_s=train_s,
+    )
+
+
+def _read_nb101(path: Path) -> _Table:
+    """Read a table of all cells or of some; ``n_runs`` and test accuracy are optional columns."""
+    needed = ["edge_bits", "ops", "val_acc_108", "params", "train_s_108"]
+    raw = _columns(path, "NAS-Bench-101", needed, ["test_acc_108", "n_runs"])
+    places = {
+        (int(bits), str(ops)): row
+        for row, (bits, ops) in enumerate(zip(raw["edge_bits"], raw["ops"], strict=True))
+    }
+    scores, params, train_s = (raw[name].astype(np.float64) for name in needed[-3:])
+    if len(places) < max(len(scores), 2) or not np.isfinite([scores, params, train_s]).all():
+        raise TableError(
+            "the table must hold two cells or more, each once, with finite values; "
+            f"{path} has {len(scores)} rows, {len(places)} different cells"
+        )
+    runs = raw["n_runs"].astype(np.int64) if "n_runs" in raw else np.ones(len(scores), np.int64)
+    trainings = "-".join(str(n) for n in dict.fromkeys((int(runs.min()), int(runs.max()))))
+
+    def cells() -> list[Architecture]:
+        return [nasbench101.from_bits(bits, ops) for bits, ops in places]
+
+    whole = len(places) == nasbench101.N_CELLS
+    return _Table(
+        space=nasbench101.SPACE if whole else _confined(cells, path),
+        cells=cells,
+        place=lambda arch: places[nasbench101.to_bits(arch)],
+        metric="NAS-Bench-101 CIFAR-10 validation accuracy in % at 108 epochs, "
+        + ("one training each" if trainings == "1" else f"mean of {trainings} trainings"),
+        note=None if whole and trainings != "1" else _note(100 * scores, whole),
+        scores=100 * scores,
+        test=100 * raw["test_acc_108"].astype(np.float64) if "test_acc_108" in raw else None,
+        params=params.astype(np.int64),
+        train_s=train_s,
+    )
+
+
+def _confined(cells: Callable[[], list[Architecture]], path: Path) -> SearchSpace:
+    try:
+        return ConfinedSpace(nasbench101.SPACE, cells())
+    except (ArchitectureError, ValueError) as error:
+        raise TableError(
+            f"the table must hold cells of NAS-Bench-101; {path} does not: {error}"
+        ) from error
+
+
+def _note(scores: _Floats, whole: bool) -> str:
+    """Return what a result on scores that cannot tell the best cell must say."""
+    best = np.sort(scores)[-_BEST:]
+    share = len(scores) / nasbench101.N_CELLS
+    confined = (
+        ""
+        if whole
+        else f"proposals were confined to the {len(scores):,} measured cells, {share:.2%} of all; "
+    )
+    return (
+        f"{confined}the best {len(best)} are within {best[-1] - best[0]:.2f} points, so only "
+        "regret is given, no hit rate"
+    )
+
+
+def _columns(
+    path: Path, benchmark: str, needed: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, NDArray[Any]]:
+    """Return columns of a Parquet file, without those ``optional`` ones that it lacks."""
     import pyarrow  # only benchmarks need it
     import pyarrow.parquet
 
@@ -131,21 +281,13 @@ def _read(path: Path, columns: Sequence[str]) -> list[NDArray[np.float64]]:
             "pass its place with --table"
         )
     try:
-        table = pyarrow.parquet.read_table(path, columns=[*_EDGE_COLUMNS, *columns])
-        edges = np.stack([table[name].to_numpy() for name in _EDGE_COLUMNS], axis=1)
-        values = [table[name].to_numpy().astype(np.float64) for name in columns]
+        there = set(pyarrow.parquet.read_schema(path).names)
+        names = [*needed, *(name for name in optional if name in there)]
+        table = pyarrow.parquet.read_table(path, columns=names)
+        return {name: table[name].to_numpy() for name in names}
     except (pyarrow.ArrowException, OSError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TableError(
-            f"the benchmark's table must be a compact NAS-Bench-201 Parquet file; {path} cannot "
+            f"the benchmark's table must be a compact {benchmark} Parquet file; {path} cannot "
             f"be read as one ({reason:.120})"
         ) from error
-    place = edges.astype(np.int64) @ len(nasbench201.OPS) ** np.arange(edges.shape[1])[::-1]
-    whole = np.array_equal(np.sort(place), np.arange(_CELLS))
-    if not whole or not all(np.isfinite(column).all() for column in values):
-        raise TableError(
-            f"the table must hold each of the {_CELLS} cells once, with finite values; {path} has "
-            f"{len(place)} rows, {len(np.unique(place))} different cells"
-        )
-    order = np.argsort(place)
-    return [column[order] for column in values]

@@ -24,13 +24,13 @@ class Course(NamedTuple):
         regret: Mean simple regret over seeds.
         low: Lower end of its interval.
         high: Upper end.
-        hit_rate: Share of the seeds that have seen the optimum, 0..1.
+        hit_rate: Share of the seeds that have seen the optimum, 0..1; ``None`` if not to be drawn.
     """
 
     regret: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    hit_rate: NDArray[np.float64]
+    hit_rate: NDArray[np.float64] | None
 
 
 def courses(methods: Mapping[str, Course], *, title: str, name: str = "comparison") -> str:
@@ -46,7 +46,9 @@ def courses(methods: Mapping[str, Course], *, title: str, name: str = "compariso
     """
 
     def draw(figure: Any) -> None:
-        regret, hits = figure.subplots(1, 2, width_ratios=(3, 2))
+        with_hits = any(course.hit_rate is not None for course in methods.values())
+        shapes = {"ncols": 2, "width_ratios": (3, 2)} if with_hits else {"ncols": 1}
+        regret, *hits = figure.subplots(squeeze=False, **shapes)[0]
         for (method, course), style in zip(methods.items(), _styles(), strict=False):
             places = np.arange(1, len(course.regret) + 1)
             seen = np.isfinite(course.high)  # infinite until a training succeeds
@@ -55,14 +57,17 @@ def courses(methods: Mapping[str, Course], *, title: str, name: str = "compariso
                 linewidth=0,
             )  # fmt: skip
             regret.plot(places[seen], course.regret[seen], label=method, linewidth=1.4, **style)
-            hits.step(places, 100 * course.hit_rate, where="post", linewidth=1.4, **style)
+            if course.hit_rate is not None:
+                share = 100 * course.hit_rate
+                hits[0].step(places, share, where="post", linewidth=1.4, **style)
         regret.set_yscale("symlog", linthresh=_LINEAR_TO, linscale=0.5)
         regret.yaxis.set_major_formatter("{x:g}")
         regret.set_ylim(bottom=0)
         regret.set_ylabel("mean regret (points), 95 % interval")
-        hits.set_ylabel("searches at the optimum (%)")
-        hits.set_ylim(-2, 102)
-        for axes in (regret, hits):
+        for axes in hits:
+            axes.set_ylabel("searches at the optimum (%)")
+            axes.set_ylim(-2, 102)
+        for axes in (regret, *hits):
             axes.grid(axis="y")
             axes.set_xlabel("trainings (look-ups)")
             axes.set_xlim(1, max((len(course.regret) for course in methods.values()), default=2))

@@ -5,6 +5,7 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
 import pytest
+from tables import write_nb101
 
 from ecg_nas.benchmark import harness
 from ecg_nas.benchmark.harness import compare
@@ -183,6 +184,16 @@ def test_a_benchmark_needs_its_name_and_table(tmp_path):
         compare("nb201-cifar10", None, methods=QUICK, budget=5, n_seeds=1)
     with pytest.raises(TableError, match="none at"):
         run(tmp_path / "none.parquet")
+
+
+def test_every_default_method_searches_a_sample_of_nasbench101(tmp_path):
+    path, cells = write_nb101(tmp_path / "nb101.parquet", n_cells=200)
+    evaluator, traces = compare("nb101", path, methods=DEFAULT, budget=18, n_seeds=1)
+    assert evaluator.cells()[0] == cells[:200]
+    for found in traces:
+        assert len(set(found.cells)) == 18
+        assert np.isnan(found.test).all()
+    assert len({found.cells[:16] for found in traces}) == 1
 
 
 @pytest.mark.real

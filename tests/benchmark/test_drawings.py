@@ -21,6 +21,19 @@ def test_searches_are_drawn_by_their_means(monkeypatch):
     assert methods["b"].low.tolist() == methods["b"].high.tolist() == [2, 2]  # one search
 
 
+def test_hits_are_not_drawn_where_the_optimum_says_little(monkeypatch):
+    traces = [search("a", 0, 1.0, 4.0), search("a", 1, 3.0, 2.0)]
+    note = "Only a sample. " * 20
+    drawn = of_searches(traces, metric="accuracy", optimum=4.0, note=note)
+    assert "Only a sample" in drawn
+    assert "at the optimum" not in drawn
+    assert "at the optimum" in of_searches(traces, metric="accuracy", optimum=4.0)
+    monkeypatch.setattr(drawings, "courses", lambda methods, title: (methods, title))
+    methods, title = of_searches(traces, metric="accuracy", optimum=4.0, note=note)
+    assert methods["a"].hit_rate is None
+    assert max(map(len, title.splitlines())) <= 110
+
+
 def test_rankings_are_drawn_by_labels(monkeypatch):
     monkeypatch.setattr(drawings, "agreements", lambda predictors, title: (predictors, title))
     tau = {"mean": 0.5, "std": 0.1}

@@ -122,3 +122,14 @@ def test_an_interval_is_as_wide_as_theory_says():
     assert (low == again[0]).all()
     assert (high == again[1]).all()
     assert interval(np.zeros((5, 2)))[1].tolist() == [0, 0]
+
+
+def test_regret_alone_is_compared_where_the_optimum_says_little():
+    traces = [*searches("ours", 50), *searches("slow", 95)]
+    both = verdicts(traces, optimum=10, budget=120, against="ours")["rivals"]["slow"]
+    alone = verdicts(traces, optimum=10, budget=120, against="ours", to_optimum=False)
+    slow = alone["rivals"]["slow"]
+    assert slow["trainings_to_optimum"] is None
+    assert slow["verdict"] == "worse"
+    assert slow["regret_area"]["p"] == both["regret_area"]["p"]
+    assert slow["regret_area"]["p_holm"] == slow["regret_area"]["p"]  # one test only

@@ -6,6 +6,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
+from tables import write_nb101
 
 from ecg_nas.cli import main
 
@@ -63,6 +64,24 @@ def test_draws_the_comparison(table, tmp_path):
     assert "mean regret at the end random" in root.get("aria-label")
     refused = invoke("nb201-imagenet16", *options[:-1], tmp_path / "none" / "f.svg")
     assert "its folder must exist" in refused.stderr
+
+
+def test_a_sample_of_cells_gives_regret_only_and_says_why(tmp_path):
+    table, _ = write_nb101(tmp_path / "nb101.parquet")
+    methods = ["--method", "random", "--method", "regularized-evolution", "--budget", 30]
+    result = invoke("nb101", "--table", table, *methods, "--seeds", 2, "--json", "-")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert "confined to the 60 measured cells" in found["note"]
+    assert "one training each" in found["metric"]
+    for figures in found["methods"].values():
+        assert (figures["hit_rate"], figures["trainings_to_optimum"]) == (None, None)
+        assert figures["test_accuracy"] == {"mean": None, "std": None}
+        assert figures["regret"]["30"]["mean"] >= 0
+    text = invoke("nb101", "--table", table, *methods, "--seeds", 2).stdout
+    assert text.splitlines()[-1].startswith("Note: proposals were confined to the 60")
+    assert text.splitlines()[2].split()[-3:-1] == ["-", "-"]
+    assert found["comparison"]["rivals"]["regularized-evolution"]["trainings_to_optimum"] is None
 
 
 def test_standard_output_is_json_alone(table):

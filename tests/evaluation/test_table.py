@@ -2,10 +2,11 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+from tables import write_nb101
 
 from ecg_nas.errors import EcgNasError
 from ecg_nas.evaluation.base import Candidate
-from ecg_nas.evaluation.table import DATASETS, TableError, TableEvaluator
+from ecg_nas.evaluation.table import NB201, TableError, TableEvaluator
 from search_spaces import load
 from search_spaces.nasbench201 import all_architectures, from_index, from_string
 
@@ -91,7 +92,7 @@ def test_a_missing_or_damaged_file_is_refused(tmp_path):
 
 
 def test_an_unknown_data_set_is_refused(tmp_path):
-    with pytest.raises(TableError, match="cifar10, cifar100, imagenet16"):
+    with pytest.raises(TableError, match="cifar10, cifar100, imagenet16, nb101"):
         TableEvaluator(tmp_path / "t.parquet", "mnist")
 
 
@@ -131,8 +132,75 @@ def test_every_string_of_the_table_is_the_cell_looked_up(data_dir):
 
 
 def test_all_data_sets_name_their_columns():
-    assert {columns.searched for columns in DATASETS.values()} == {
+    assert {columns.searched for columns in NB201.values()} == {
         "c10valid_val",
         "c100_val",
         "img_val",
     }
+
+
+def test_a_sample_of_nasbench101_says_what_it_is(tmp_path):
+    path, cells = write_nb101(tmp_path / "t.parquet")
+    evaluator = TableEvaluator(path, "nb101")
+    assert "one training each" in evaluator.metric
+    assert "confined to the 60 measured cells, 0.01% of all" in evaluator.note
+    assert "the best 8 are within 0.07 points" in evaluator.note
+    found, scores = evaluator.cells()
+    assert found == cells[:60]
+    assert evaluator.optimum == scores.max() == pytest.approx(90.59)
+    results = list(evaluator.evaluate([candidate(cell, i) for i, cell in enumerate(found)]))
+    assert [result.score for result in results] == scores.tolist()
+    assert results[7].metrics == {"cell": 7, "params": 1007, "train_s": 1.0}
+
+
+def test_proposals_stay_in_the_table(tmp_path):
+    path, cells = write_nb101(tmp_path / "t.parquet")
+    evaluator = TableEvaluator(path, "nb101")
+    rng = np.random.default_rng(0)
+    assert {evaluator.space.sample(rng) for _ in range(1000)} == set(cells[:60])
+    with pytest.raises(TableError, match="one of the 60 measured"):
+        list(evaluator.evaluate([candidate(cells[60])]))
+    with pytest.raises(TableError, match="cells of nasbench101"):
+        list(evaluator.evaluate([candidate(from_index(0))]))
+
+
+def test_a_table_of_means_with_test_accuracy_says_so(tmp_path):
+    test = np.full(60, 0.5, "float32")
+    path, cells = write_nb101(tmp_path / "t.parquet", test_acc_108=test, n_runs=[3] * 60)
+    evaluator = TableEvaluator(path, "nb101")
+    assert "mean of 3 trainings" in evaluator.metric
+    [result] = evaluator.evaluate([candidate(cells[0])])
+    assert result.metrics["test_accuracy"] == 50
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda values: values.update(val_acc_108=[np.nan] * 60), "finite values"),
+        (lambda values: values.update(ops=["0"] * 60, edge_bits=[5] * 60), "1 different"),
+        (lambda values: values.update(ops=["00000"] * 60, edge_bits=range(60)), "must"),
+        (lambda values: values.pop("params"), "cannot be read"),
+        (lambda values: values.update(ops=["7"] * 60, edge_bits=range(60)), "digits 0 to 2"),
+    ],
+)
+def test_a_damaged_table_of_nasbench101_is_refused(tmp_path, spoil, message):
+    path, _ = write_nb101(tmp_path / "t.parquet", spoil=spoil)
+    with pytest.raises(TableError, match=message) as caught:
+        TableEvaluator(path, "nb101")
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.real
+def test_the_sample_of_nasbench101(data_dir):
+    evaluator = TableEvaluator(data_dir / "nb101" / "nb101_20001.parquet", "nb101")
+    assert evaluator.optimum == pytest.approx(94.912, abs=1e-3)
+    assert "confined to the 20,001 measured cells, 4.72% of all" in evaluator.note
+    assert "the best 8 are within 0.11 points" in evaluator.note
+    rng = np.random.default_rng(0)
+    arch = evaluator.space.sample(rng)
+    for _ in range(50):
+        mutant = evaluator.space.mutate(arch, rng)
+        child = evaluator.space.crossover(arch, mutant, rng)
+        assert len(list(evaluator.evaluate([candidate(mutant), candidate(child)]))) == 2
+        arch = mutant

@@ -78,7 +78,7 @@ def test_settings_are_part_of_the_code():
     assert distance(hard[:1], hard[1:]) == 2  # one bit goes, one comes
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from(["nasbench201", "ecg1d"]))
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["nasbench101", "nasbench201", "ecg1d"]))
 def test_every_architecture_fits_and_distance_is_the_absolute_difference(seed, name):
     space = load(name)
     rng = np.random.default_rng(seed)
