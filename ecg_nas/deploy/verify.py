@@ -9,6 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_nas.deploy._onnx_header import read_header
 from ecg_nas.deploy.bundle import GOLDEN, NOTICE, Bundle, Manifest, load
 from ecg_nas.deploy.classify import Classifier, session
 from ecg_nas.errors import BundleError
@@ -20,8 +21,9 @@ def verify(folder: Path) -> dict[str, float | int | str]:
     """Check files, schema, the model's inputs and metadata, and its golden vectors.
 
     Returns:
-        What was found: ``golden_beats``, ``golden_difference`` (largest absolute difference of a
-        probability), ``bytes`` (of the model) and ``sha256`` (of the model).
+        What was found: ``files`` (their number), ``format_version``, ``opset``, ``ir_version``,
+        ``golden_beats``, ``golden_difference`` (largest absolute difference of a probability),
+        ``bytes`` (of the model) and ``sha256`` (of the model).
 
     Raises:
         BundleError: At the first thing that is not as it must be; it names the file.
@@ -43,6 +45,10 @@ def verify(folder: Path) -> dict[str, float | int | str]:
         )
     model = bundle.manifest.files[bundle.model.name]
     return {
+        "files": len(bundle.manifest.files) + 1,
+        "format_version": bundle.manifest.format_version,
+        "opset": bundle.manifest.opset,
+        "ir_version": bundle.manifest.ir_version,
         "golden_beats": len(expected),
         "golden_difference": difference,
         "bytes": model.bytes,
@@ -51,12 +57,13 @@ def verify(folder: Path) -> dict[str, float | int | str]:
 
 
 def check_model(model: Path, manifest: Manifest) -> None:
-    """Check that the model's inputs, output and metadata are those that the manifest states.
+    """Check that the model's inputs, output, versions and metadata are as the manifest states.
 
     Raises:
         BundleError: If they differ.
     """
     opened = session(model)
+    _check_versions(model, manifest)
     inputs = {node.name: list(node.shape)[1:] for node in opened.get_inputs()}
     stated = {tensor.name: tensor.shape for tensor in manifest.inputs}
     if inputs != stated:
@@ -73,6 +80,19 @@ def check_model(model: Path, manifest: Manifest) -> None:
             raise BundleError(
                 f"{model} must carry the manifest's {key!r} in its metadata; it carries another"
             )
+
+
+def _check_versions(model: Path, manifest: Manifest) -> None:
+    try:
+        header = read_header(model.read_bytes())
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{model} must be a readable ONNX file: {error}") from error
+    found = (header.opsets.get(""), header.ir_version)
+    if found != (manifest.opset, manifest.ir_version):
+        raise BundleError(
+            f"{model} must be of opset {manifest.opset} and IR version {manifest.ir_version}, as "
+            f"its manifest states; it is of {found[0]} and {found[1]}"
+        )
 
 
 def metadata_of(manifest: Manifest) -> dict[str, str]:
