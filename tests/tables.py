@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 import pyarrow.parquet
+from numpy.typing import ArrayLike, NDArray
 
 from search_spaces import Architecture, load, nasbench101
 
@@ -39,3 +40,29 @@ def write_nb101(
         spoil(values)
     pyarrow.parquet.write_table(pyarrow.table(values), path)
     return path, cells
+
+
+def nb201_ops() -> NDArray[np.int64]:
+    """Return the six operations of each NAS-Bench-201 cell, ``(15625, 6)``."""
+    return np.stack(np.unravel_index(np.arange(15_625), (5,) * 6), axis=1)
+
+
+def write_nb201(
+    path: Path, columns: tuple[str, str], score: ArrayLike, test: ArrayLike | None = None
+) -> Path:
+    """Write a table of one data set.
+
+    Args:
+        path: Where.
+        columns: What names of validation and of all other columns begin with.
+        score: Validation accuracy of each cell.
+        test: Test accuracy; ``None`` for the same.
+    """
+    ops, (searched, prefix) = nb201_ops(), columns
+    values = {f"edge_ops_{edge}": ops[:, edge].astype("int8") for edge in range(6)}
+    values[f"{searched}_val"] = np.asarray(score, "float32")
+    values[f"{prefix}_test"] = np.asarray(score if test is None else test, "float32")
+    for name in ("params_M", "train_s"):
+        values[f"{prefix}_{name}"] = np.ones(len(ops), "float32")
+    pyarrow.parquet.write_table(pyarrow.table(values), path)
+    return path

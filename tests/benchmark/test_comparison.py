@@ -5,7 +5,7 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
 import pytest
-from tables import write_nb101
+from tables import nb201_ops, write_nb101, write_nb201
 
 from ecg_nas.benchmark import harness
 from ecg_nas.benchmark.harness import compare
@@ -21,15 +21,9 @@ QUICK = ("random", "regularized-evolution")
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
     """Accuracies that grow with the number of 3x3 convolutions."""
-    ops = np.stack(np.unravel_index(np.arange(15_625), (5,) * 6), axis=1)
-    score = (ops == 3).sum(axis=1) + np.random.default_rng(0).uniform(0, 0.5, 15_625)
-    values = {f"edge_ops_{edge}": ops[:, edge].astype("int8") for edge in range(6)}
-    for name in ("c10valid_val", "c10_params_M", "c10_train_s"):
-        values[name] = score.astype("float32")
-    values["c10_test"] = (10 + score).astype("float32")
+    score = (nb201_ops() == 3).sum(axis=1) + np.random.default_rng(0).uniform(0, 0.5, 15_625)
     path = tmp_path_factory.mktemp("table") / "nb201.parquet"
-    pyarrow.parquet.write_table(pyarrow.table(values), path)
-    return path
+    return write_nb201(path, ("c10valid", "c10"), score, test=10 + score)
 
 
 def run(table, methods=QUICK, budget=40, n_seeds=3, **options):

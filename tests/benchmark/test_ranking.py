@@ -2,9 +2,8 @@ import json
 
 import numpy as np
 import predictor_doubles
-import pyarrow
-import pyarrow.parquet
 import pytest
+from tables import nb201_ops, write_nb201
 
 from ecg_nas.benchmark import predictors, ranking
 from ecg_nas.benchmark.predictors import PREDICTORS, Ranker
@@ -30,13 +29,8 @@ def doubles(monkeypatch):
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
     """Accuracies that are the number of 3x3 convolutions."""
-    ops = np.stack(np.unravel_index(np.arange(15_625), (5,) * 6), axis=1)
-    values = {f"edge_ops_{edge}": ops[:, edge].astype("int8") for edge in range(6)}
-    for name in ("c10valid_val", "c10_test", "c10_params_M", "c10_train_s"):
-        values[name] = (ops == 3).sum(axis=1).astype("float32")
     path = tmp_path_factory.mktemp("table") / "nb201.parquet"
-    pyarrow.parquet.write_table(pyarrow.table(values), path)
-    return path
+    return write_nb201(path, ("c10valid", "c10"), (nb201_ops() == 3).sum(axis=1))
 
 
 def run(table, names=("exact", "noisy"), labels=(10, 20), n_seeds=2, **options):

@@ -2,10 +2,9 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow
-import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
+from tables import write_nb201
 
 from ecg_nas.benchmark import predictors, ranking
 from ecg_nas.benchmark.predictors import Ranker
@@ -36,13 +35,8 @@ class Constant(Predictor):
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
-    ops = np.stack(np.unravel_index(np.arange(15_625), (5,) * 6), axis=1)
-    values = {f"edge_ops_{edge}": ops[:, edge].astype("int8") for edge in range(6)}
-    for name in ("img_val", "img_test", "img_params_M", "img_train_s"):
-        values[name] = np.arange(15_625, dtype="float32")
     path = tmp_path_factory.mktemp("table") / "nb201.parquet"
-    pyarrow.parquet.write_table(pyarrow.table(values), path)
-    return path
+    return write_nb201(path, ("img", "img"), range(15_625))
 
 
 @pytest.fixture(autouse=True)
