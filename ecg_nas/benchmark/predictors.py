@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from ecg_nas.predictor.base import Predictor
-from ecg_nas.predictor.config import DclConfig
+from ecg_nas.predictor.config import DclConfig, GinConfig, PathMlpConfig, WeakMlpConfig
 from search_spaces import SearchSpace
 
 
@@ -58,6 +58,9 @@ def _dcl(config: DclConfig) -> Ranker:
 
 PREDICTORS: Mapping[str, Ranker] = {
     "dcl": _dcl(DclConfig()),
+    "npenas-gin": Ranker("ecg_nas.predictor.npenas", "GinPredictor", GinConfig(), _encoder),
+    "bananas-mlp": Ranker("ecg_nas.predictor.bananas", "PathMlpPredictor", PathMlpConfig()),
+    "weaknas-mlp": Ranker("ecg_nas.predictor.weaknas", "WeakMlpPredictor", WeakMlpConfig()),
     # Ablations: one stage left out.
     "dcl:no-pretraining": _dcl(DclConfig(pretraining=False)),
     "dcl:regression": _dcl(DclConfig(objective="regression")),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import DenseGINConv
 
+from ecg_nas.predictor._members import MemberLinear
 from ecg_nas.predictor._paths import Encoded
 from ecg_nas.predictor.config import EncoderConfig
 
@@ -44,18 +45,14 @@ class GraphBatch:
         )
 
 
-class MemberLinear(nn.Module):
-    """A linear layer with its own weights for each member: ``(members, rows, n_in)`` to n_out."""
+def graph_layer(network: nn.Module) -> nn.Module:
+    """Return a graph isomorphism layer: ``network`` on each node's sum with its neighbours.
 
-    def __init__(self, members: int, n_in: int, n_out: int) -> None:
-        super().__init__()
-        bound = max(n_in, 1) ** -0.5
-        self.weight = nn.Parameter(torch.empty(members, n_in, n_out).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(members, 1, n_out).uniform_(-bound, bound))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply each member's weights to its rows."""
-        return torch.baddbmm(self.bias, x, self.weight)
+    It takes ``x (cells, nodes, n_in)`` and ``adjacency (cells, nodes, nodes)``, of which a row
+    says what its node sums over.
+    """
+    layer: nn.Module = DenseGINConv(network)
+    return layer
 
 
 class _NodeNetwork(nn.Module):
@@ -90,7 +87,7 @@ class GraphEncoder(nn.Module):
         self.n_out = 4 * config.width
         self.forwards, self.backwards = (
             nn.ModuleList(
-                DenseGINConv(
+                graph_layer(
                     _NodeNetwork(
                         config.members, kinds if depth == 0 else config.width, config.width
                     )

@@ -79,10 +79,7 @@ class HardEncoder:
     def _row(self, arch: Architecture) -> _Row:
         key = arch.key
         if key not in self._rows:
-            if arch.space != self._space.name:
-                raise ArchitectureError(
-                    f"architectures must be of space {self._space.name}; got one of {arch.space}"
-                )
+            check_space(self._space, arch)
             self._rows[key] = self._encode(self._space.graph(arch))
         return self._rows[key]
 
@@ -102,6 +99,14 @@ class HardEncoder:
             settings=settings,
             nodes=nodes,
             adjacency=adjacency,
+        )
+
+
+def check_space(space: SearchSpace, arch: Architecture) -> None:
+    """Raise ``ArchitectureError`` unless ``arch`` is of ``space``."""
+    if arch.space != space.name:
+        raise ArchitectureError(
+            f"architectures must be of space {space.name}; got one of {arch.space}"
         )
 
 

@@ -20,12 +20,35 @@ class Predictor(ABC):
 
     @abstractmethod
     def pretrain(self, archs: Sequence[Architecture]) -> None:
-        """Learn from unlabelled architectures (once, before the first ``fit``)."""
+        """Learn from unlabelled architectures (once, before the first ``fit``), if it can."""
 
     @abstractmethod
     def fit(self, archs: Sequence[Architecture], scores: Sequence[float]) -> None:
-        """Learn to rank from labels; a later call starts again from the pre-trained state."""
+        """Learn to rank from labels; a later call starts again from the pre-trained state.
+
+        Raises:
+            ArchitectureError: If an architecture is of another space.
+            ValueError: If there are not as many scores, or no two different ones.
+        """
 
     @abstractmethod
     def predict(self, archs: Sequence[Architecture]) -> NDArray[np.float64]:
-        """Return one score an architecture: their order matters, their scale does not."""
+        """Return one score an architecture: their order matters, their scale does not.
+
+        Raises:
+            ValueError: If the predictor has not been fitted.
+        """
+
+
+def check_labels(archs: Sequence[Architecture], scores: Sequence[float]) -> None:
+    """Raise ``ValueError`` unless ``scores`` are labels of ``archs`` that can be ranked."""
+    if len(archs) != len(scores) or len(set(scores)) < 2:
+        raise ValueError(
+            "a predictor needs one score an architecture and two different ones; got "
+            f"{len(archs)} architectures, {len(scores)} scores, {len(set(scores))} different"
+        )
+
+
+def unfitted() -> ValueError:
+    """Return what to raise when there is nothing to predict with."""
+    return ValueError("a predictor must be fitted before it predicts; call fit first")

@@ -56,3 +56,70 @@ class DclConfig:
     encoder_rate: float = 1.0
     weight_decay: float = 1e-2
     top: float = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GinConfig:
+    """Settings of NPENAS's predictor, as in its paper and its authors' code.
+
+    Attributes:
+        layers: Graph layers.
+        width: Of the graph layers' node vectors.
+        head_width: Of the hidden layer behind them.
+        dropout: Before the last layer.
+        epochs: Passes over the labels.
+        batch: Architectures a step.
+        rate: Adam's first learning rate, let down to 0 along a cosine; biases learn twice as fast.
+        weight_decay: Of all weights but biases.
+    """
+
+    layers: int = 3
+    width: int = 32
+    head_width: int = 16
+    dropout: float = 0.1
+    epochs: int = 300
+    batch: int = 16
+    rate: float = 5e-3
+    weight_decay: float = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathMlpConfig:
+    """Settings of BANANAS's predictor, as in its paper and its authors' code.
+
+    Attributes:
+        members: Networks of the ensemble.
+        layers: Hidden layers of each.
+        width: Of the hidden layers.
+        epochs: Passes over the labels.
+        batch: Architectures a step.
+        rate: Adam's learning rate.
+        max_codes: Most paths that the encoding tells apart, the shortest first.
+    """
+
+    members: int = 5
+    layers: int = 10
+    width: int = 20
+    epochs: int = 150
+    batch: int = 32
+    rate: float = 1e-2
+    max_codes: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeakMlpConfig:
+    """Settings of WeakNAS's predictor, as in its paper and its authors' code.
+
+    Attributes:
+        layers: Hidden layers.
+        width: Of the hidden layers.
+        epochs: Passes over the labels.
+        batch: Architectures a step.
+        rate: Adam's learning rate.
+    """
+
+    layers: int = 4
+    width: int = 1000
+    epochs: int = 100
+    batch: int = 200
+    rate: float = 1e-3

@@ -11,8 +11,7 @@ our own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from copy import deepcopy
 
 import numpy as np
@@ -24,8 +23,9 @@ from typing_extensions import override
 from ecg_nas import seeds
 from ecg_nas.predictor import _losses
 from ecg_nas.predictor._encoder import GraphBatch, RankingNetwork, graph_batch
+from ecg_nas.predictor._isolation import isolated
 from ecg_nas.predictor._paths import Encoded, HardEncoder, distance
-from ecg_nas.predictor.base import Predictor
+from ecg_nas.predictor.base import Predictor, check_labels, unfitted
 from ecg_nas.predictor.config import DclConfig
 from search_spaces import Architecture, SearchSpace
 
@@ -64,20 +64,16 @@ class DclPredictor(Predictor):
     @override
     def pretrain(self, archs: Sequence[Architecture]) -> None:
         encoded = self._hard.encode(archs)
-        with _isolated(seeds.derive(self._seed, "pre-training")):
+        with isolated(seeds.derive(self._seed, "pre-training")):
             self._pretrained = self._new_network(encoded)
             if self._config.pretraining:
                 self._contrast(self._pretrained, encoded)
 
     @override
     def fit(self, archs: Sequence[Architecture], scores: Sequence[float]) -> None:
-        if len(archs) != len(scores) or len(set(scores)) < 2:
-            raise ValueError(
-                "a predictor needs one score an architecture and two different ones; got "
-                f"{len(archs)} architectures, {len(scores)} scores, {len(set(scores))} different"
-            )
+        check_labels(archs, scores)
         encoded = self._hard.encode(archs)
-        with _isolated(seeds.derive(self._seed, "fine-tuning", len(archs))):
+        with isolated(seeds.derive(self._seed, "fine-tuning", len(archs))):
             if self._pretrained is None:
                 self._pretrained = self._new_network(encoded)
             network = deepcopy(self._pretrained)
@@ -104,10 +100,10 @@ class DclPredictor(Predictor):
             ValueError: If the predictor has not been fitted.
         """
         if self._network is None or self._spread is None:
-            raise ValueError("a predictor must be fitted before it predicts; call fit first")
+            raise unfitted()
         centre, spread = self._spread
         parts = []
-        with _isolated(0), torch.no_grad():
+        with isolated(0), torch.no_grad():
             for start in range(0, len(archs), _CHUNK):
                 batch = self._batch(self._hard.encode(archs[start : start + _CHUNK]))
                 parts.append(((self._network(batch) - centre) / spread).double().numpy())
@@ -184,19 +180,3 @@ class DclPredictor(Predictor):
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
-
-
-@contextmanager
-def _isolated(seed: int) -> Iterator[None]:
-    """Seed torch inside, leave its random state as it was outside, and use one thread.
-
-    Sums come out differently on two threads, and a search must not depend on the machine.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(threads)

@@ -7,9 +7,19 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
+from ecg_nas.benchmark.predictors import PREDICTORS
 from ecg_nas.evaluation.synthetic import SyntheticEvaluator
-from ecg_nas.predictor.config import DclConfig, EncoderConfig
+from ecg_nas.predictor.bananas import PathMlpPredictor
+from ecg_nas.predictor.config import (
+    DclConfig,
+    EncoderConfig,
+    GinConfig,
+    PathMlpConfig,
+    WeakMlpConfig,
+)
 from ecg_nas.predictor.dcl import DclPredictor
+from ecg_nas.predictor.npenas import GinPredictor
+from ecg_nas.predictor.weaknas import WeakMlpPredictor
 from search_spaces import ArchitectureError, load
 
 CONFIG = DclConfig(
@@ -18,10 +28,14 @@ CONFIG = DclConfig(
     pretrain_batch=48,
     epochs=40,
 )
+# Class and settings of each.
 VARIANTS = {
-    "dcl": CONFIG,
-    "dcl:no-pretraining": replace(CONFIG, pretraining=False),
-    "dcl:regression": replace(CONFIG, objective="regression"),
+    "dcl": (DclPredictor, CONFIG),
+    "dcl:no-pretraining": (DclPredictor, replace(CONFIG, pretraining=False)),
+    "dcl:regression": (DclPredictor, replace(CONFIG, objective="regression")),
+    "npenas-gin": (GinPredictor, GinConfig(layers=2, width=16, epochs=60, batch=48, rate=2e-2)),
+    "bananas-mlp": (PathMlpPredictor, PathMlpConfig(layers=3, epochs=40, batch=48)),
+    "weaknas-mlp": (WeakMlpPredictor, WeakMlpConfig(layers=2, width=64, epochs=40)),
 }
 
 
@@ -32,7 +46,8 @@ def space(request):
 
 @pytest.fixture(params=VARIANTS)
 def make(request, space):
-    return lambda seed=0: DclPredictor(space, VARIANTS[request.param], seed=seed)
+    kind, config = VARIANTS[request.param]
+    return lambda seed=0: kind(space, config, seed=seed)
 
 
 def sampled(space, count, seed):
@@ -56,6 +71,11 @@ def fitted(make, space, seed=0):
     predictor.pretrain(sampled(space, 64, seed=0))
     predictor.fit(*labelled(space))
     return predictor
+
+
+def test_every_predictor_of_the_benchmark_is_tested_here():
+    assert set(PREDICTORS) == set(VARIANTS)
+    assert all(PREDICTORS[name].name == kind.__name__ for name, (kind, _) in VARIANTS.items())
 
 
 def test_ranks_unseen_architectures_far_better_than_chance(make, space):
