@@ -93,6 +93,32 @@ class SearchAlgorithm(ABC):
         """Return whether a predictor could rank: not if all failed, say."""
         return len(set(self._archive.scores())) > 1
 
+    def _by_infill(
+        self,
+        pick: Callable[[int], Sequence[Architecture]],
+        *,
+        fes_max: int,
+        n_init: int,
+        n_infill: int,
+    ) -> list[Proposal]:
+        """Return the next batch of a method that lets a predictor choose.
+
+        Args:
+            pick: Returns at most as many architectures as it is asked for; called only when the
+                initial design is told and a predictor could rank.
+            fes_max: Full trainings in all.
+            n_init: Random architectures before the predictor is first used.
+            n_infill: Architectures a batch from then on.
+        """
+        done = len(self._archive)
+        left = max(fes_max - done, 0)
+        if done < n_init:
+            return self._random(min(n_init - done, left), "initial")
+        count = min(n_infill, left)
+        if count == 0 or not self._learnable():
+            return self._random(count, "exploration")
+        return self._filled(pick(count), count)
+
     def _filled(self, picked: Sequence[Architecture], count: int) -> list[Proposal]:
         """Return what a predictor picked, filled up to ``count`` with random architectures.
 
@@ -159,6 +185,13 @@ class Archive:
             ]
         )
         return archive
+
+
+def check_least(config: object, **least: int) -> None:
+    """Raise ``ConfigError`` if a setting is smaller than the ``least`` of its name."""
+    for name, smallest in least.items():
+        if getattr(config, name) < smallest:
+            raise ConfigError(f"{name} must be at least {smallest}; got {getattr(config, name)}")
 
 
 def draw_new(

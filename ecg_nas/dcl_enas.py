@@ -22,7 +22,7 @@ import numpy as np
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Allowed, Proposal, SearchAlgorithm, Told
+from ecg_nas.algorithm import Allowed, Proposal, SearchAlgorithm, Told, check_least
 from ecg_nas.errors import ConfigError
 from ecg_nas.predictor.config import DclConfig
 from ecg_nas.selection import ByFront, ByScore, Candidate, Cost, Selection
@@ -70,10 +70,7 @@ class DclEnasConfig:
     predictor: DclConfig = field(default_factory=DclConfig)
 
     def __post_init__(self) -> None:
-        least = {"fes_max": 1, "n_init": 2, "n_infill": 1, "t_gap": 1, "population": 2}
-        for name, smallest in least.items():
-            if getattr(self, name) < smallest:
-                raise ConfigError(f"{name} must be at least {smallest}; got {getattr(self, name)}")
+        check_least(self, fes_max=1, n_init=2, n_infill=1, t_gap=1, population=2)
         for name in ("novel_share", "crossover"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} must be from 0 to 1; got {getattr(self, name)}")
@@ -113,21 +110,10 @@ class DclEnas(SearchAlgorithm):
 
     @override
     def ask(self) -> list[Proposal]:
-        done, config = len(self._archive), self._config
-        left = max(config.fes_max - done, 0)
-        if done < config.n_init:
-            return self._random(min(config.n_init - done, left), "initial")
-        count = min(config.n_infill, left)
-        if count == 0 or not self._learnable():
-            return self._random(count, "exploration")
-        rng = seeds.generator(self._seed, "infill", done)
-        started = time.perf_counter()
-        predictor = self._fine_tuned()
-        trained = _predicted(predictor, self._archive.architectures)
-        met = self._evolve(predictor, trained, rng)
-        proposals = self._pick(predictor, met, list(trained.values()), count, rng)
-        self._predictor_seconds += time.perf_counter() - started
-        return proposals
+        config = self._config
+        return self._by_infill(
+            self._infill, fes_max=config.fes_max, n_init=config.n_init, n_infill=config.n_infill
+        )
 
     @override
     def tell(self, outcomes: Sequence[Told]) -> None:
@@ -160,6 +146,16 @@ class DclEnas(SearchAlgorithm):
             "kendall_tau": self._concordant / self._compared if self._compared else None,
             "predictor_seconds": self._predictor_seconds,
         }
+
+    def _infill(self, count: int) -> list[Architecture]:
+        rng = seeds.generator(self._seed, "infill", len(self._archive))
+        started = time.perf_counter()
+        predictor = self._fine_tuned()
+        trained = _predicted(predictor, self._archive.architectures)
+        met = self._evolve(predictor, trained, rng)
+        picked = self._pick(predictor, met, list(trained.values()), count, rng)
+        self._predictor_seconds += time.perf_counter() - started
+        return picked
 
     def _compare(self, outcomes: Sequence[Told]) -> None:
         """Count the pairs of an infill that came out as predicted before it was trained."""
@@ -234,7 +230,7 @@ class DclEnas(SearchAlgorithm):
         trained: Sequence[Candidate],
         count: int,
         rng: np.random.Generator,
-    ) -> list[Proposal]:
+    ) -> list[Architecture]:
         """Return the infill: each place chosen in its own way from what evolution met.
 
         The ensemble's favourites alone would circle round the first good region; novel ones, and
@@ -253,7 +249,7 @@ class DclEnas(SearchAlgorithm):
             else:
                 key = self._selection.best(left, known)
             picked.append(left.pop(key))
-        return self._filled([candidate.architecture for candidate in picked], count)
+        return [candidate.architecture for candidate in picked]
 
     def _most_novel(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -147,6 +147,10 @@ class SearchSpace(ABC):
     @abstractmethod
     def graph(self, arch: Architecture) -> CellGraph:
         """Return what a predictor sees of ``arch``."""
+
+    def listed(self) -> Iterator[Architecture] | None:
+        """Return every architecture once, in a fixed order; ``None`` if they cannot be listed."""
+        return None
 
     @abstractmethod
     def cost(

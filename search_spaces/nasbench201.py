@@ -109,6 +109,10 @@ class NasBench201(SearchSpace):
         return CellGraph(ops=(0, *(2 + OPS.index(op) for op in ops), 1), edges=edges_left)
 
     @override
+    def listed(self) -> Iterator[Architecture]:
+        return all_architectures()
+
+    @override
     def cost(
         self, arch: Architecture, *, leads: int, samples: int, context: int, classes: int
     ) -> Cost:

@@ -9,10 +9,18 @@ from typing import Any
 
 from ecg_nas.algorithm import SearchAlgorithm
 from ecg_nas.baselines import (
+    Bananas,
+    BananasConfig,
+    LocalSearch,
+    LocalSearchConfig,
+    Npenas,
+    NpenasConfig,
     RandomSearch,
     RandomSearchConfig,
     RegularizedEvolution,
     RegularizedEvolutionConfig,
+    WeakNas,
+    WeakNasConfig,
 )
 from ecg_nas.dcl_enas import DclEnas, DclEnasConfig
 from ecg_nas.predictor.config import DclConfig
@@ -46,6 +54,10 @@ METHODS: Mapping[str, Method] = {
     "dcl-enas": Method(DclEnas, DclEnasConfig()),
     "random": Method(RandomSearch, RandomSearchConfig()),
     "regularized-evolution": Method(RegularizedEvolution, RegularizedEvolutionConfig()),
+    "local-search": Method(LocalSearch, LocalSearchConfig()),
+    "bananas": Method(Bananas, BananasConfig()),
+    "npenas": Method(Npenas, NpenasConfig()),
+    "weaknas": Method(WeakNas, WeakNasConfig()),
     # Ablations: one stage left out.
     "dcl-enas:no-pretraining": Method(
         DclEnas, DclEnasConfig(predictor=DclConfig(pretraining=False))

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     "methods",
     multiple=True,
     metavar="NAME",
-    help="A method to compare; may be given several times. "
-    "[dcl-enas, regularized-evolution and random]",
+    help="A method to compare; may be given several times. Also local-search, bananas, npenas, "
+    "weaknas. [dcl-enas, regularized-evolution and random]",
 )
 @click.option("--budget", default=100, show_default=True, help="Trainings (look-ups) a search.")
 @click.option("--seeds", "n_seeds", default=10, show_default=True, help="Searches a method.")

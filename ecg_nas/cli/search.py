@@ -16,7 +16,12 @@ from ecg_nas.cli.progress import shown
 
 @click.command()
 @search_options
-@click.option("--method", help="dcl-enas, random or regularized-evolution. [dcl-enas]")
+@click.option(
+    "--method",
+    metavar="NAME",
+    help="dcl-enas, or a rival: random, regularized-evolution, local-search, bananas, npenas or "
+    "weaknas. [dcl-enas]",
+)
 @click.option("--budget", type=int, help="Full trainings in all; may grow on an existing run.")
 @click.option("--max-params", type=int, help="Most parameters of a network.")
 @click.option("--max-macs", type=int, help="Most multiply-accumulates a beat.")

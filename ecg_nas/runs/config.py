@@ -23,6 +23,10 @@ METHODS: Mapping[str, tuple[str, str]] = {
     "dcl-enas": ("ecg_nas.dcl_enas", "DclEnas"),
     "random": ("ecg_nas.baselines.random_search", "RandomSearch"),
     "regularized-evolution": ("ecg_nas.baselines.regularized_evolution", "RegularizedEvolution"),
+    "local-search": ("ecg_nas.baselines.local_search", "LocalSearch"),
+    "bananas": ("ecg_nas.baselines.bananas", "Bananas"),
+    "npenas": ("ecg_nas.baselines.npenas", "Npenas"),
+    "weaknas": ("ecg_nas.baselines.weaknas", "WeakNas"),
 }
 """Module and class of each method; its settings are ``<class>Config`` beside it."""
 

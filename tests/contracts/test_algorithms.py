@@ -6,18 +6,32 @@ import pytest
 
 from ecg_nas.algorithm import SearchAlgorithm, Told
 from ecg_nas.baselines import (
+    Bananas,
+    BananasConfig,
+    LocalSearch,
+    LocalSearchConfig,
+    Npenas,
+    NpenasConfig,
     Nsga2,
     Nsga2Config,
     RandomSearch,
     RandomSearchConfig,
     RegularizedEvolution,
     RegularizedEvolutionConfig,
+    WeakNas,
+    WeakNasConfig,
 )
 from ecg_nas.dcl_enas import DclEnas, DclEnasConfig
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate
 from ecg_nas.evaluation.synthetic import SyntheticEvaluator
-from ecg_nas.predictor.config import DclConfig, EncoderConfig
+from ecg_nas.predictor.config import (
+    DclConfig,
+    EncoderConfig,
+    GinConfig,
+    PathMlpConfig,
+    WeakMlpConfig,
+)
 from ecg_nas.runs.config import METHODS
 from search_spaces import load
 from search_spaces.nasbench201 import NasBench201, from_index
@@ -68,10 +82,43 @@ def nsga2(space, budget, seed, allowed):
     return Nsga2(space, config, seed=seed, allowed=allowed, cost=cost)
 
 
+def local_search(space, budget, seed, allowed):
+    config = LocalSearchConfig(fes_max=budget, n_init=6, n_batch=2)
+    return LocalSearch(space, config, seed=seed, allowed=allowed)
+
+
+def bananas(space, budget, seed, allowed):
+    predictor = PathMlpConfig(members=2, layers=2, width=4, epochs=2, max_codes=50)
+    config = BananasConfig(
+        fes_max=budget, n_init=8, n_infill=5, n_mutants=12, n_parents=3, predictor=predictor
+    )
+    return Bananas(space, config, seed=seed, allowed=allowed)
+
+
+def npenas(space, budget, seed, allowed):
+    predictor = GinConfig(layers=1, width=4, head_width=4, epochs=2)
+    config = NpenasConfig(
+        fes_max=budget, n_init=8, n_infill=5, n_mutants=12, n_parents=3, predictor=predictor
+    )
+    return Npenas(space, config, seed=seed, allowed=allowed)
+
+
+def weaknas(space, budget, seed, allowed):
+    predictor = WeakMlpConfig(layers=1, width=8, epochs=2)
+    config = WeakNasConfig(
+        fes_max=budget, n_init=8, n_infill=5, n_top=10, n_pool=60, predictor=predictor
+    )
+    return WeakNas(space, config, seed=seed, allowed=allowed)
+
+
 MAKERS = {
     "dcl-enas": dcl_enas,
     "dcl-enas with a cost": dcl_enas_front,
     "nsga2": nsga2,
+    "local-search": local_search,
+    "bananas": bananas,
+    "npenas": npenas,
+    "weaknas": weaknas,
     "random": random_search,
     "regularized-evolution": evolution,
 }
@@ -208,6 +255,9 @@ class TinySpace(NasBench201):
 
     def crossover(self, a, b, rng):
         return (a, b)[int(rng.integers(2))]
+
+    def listed(self):
+        return map(from_index, range(12_000, 12_010))
 
 
 @pytest.mark.parametrize("maker", MAKERS.values(), ids=MAKERS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import warnings
 from collections.abc import Iterator
@@ -122,6 +123,13 @@ def test_a_child_is_legal_and_made_of_its_parents(name, data, seed):
 def test_the_same_generator_gives_the_same_samples(space):
     assert _samples(space, 10, seed=3) == _samples(space, 10, seed=3)
     assert _samples(space, 10, seed=3) != _samples(space, 10, seed=4)
+
+
+def test_a_list_has_every_architecture_once(space):
+    keys = [arch.key for arch in itertools.islice(space.listed() or (), 20_000)]
+    assert len(set(keys)) == len(keys)
+    if 0 < len(keys) < 20_000:
+        assert {arch.key for arch in _samples(space, 200)} <= set(keys)
 
 
 def test_mutation_moves_everything_there_is(space):

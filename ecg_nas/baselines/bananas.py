@@ -1,0 +1,91 @@
+"""BANANAS: Bayesian optimisation with an ensemble of neural networks as the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from typing_extensions import override
+
+from ecg_nas import seeds
+from ecg_nas.algorithm import Allowed, Proposal, SearchAlgorithm, check_least
+from ecg_nas.baselines._mutants import mutants_of_the_best
+from ecg_nas.predictor.config import PathMlpConfig
+from search_spaces import Architecture, SearchSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BananasConfig:
+    """Settings of BANANAS.
+
+    Attributes:
+        fes_max: Full trainings in all.
+        n_init: Random architectures trained before the predictor is first used.
+        n_infill: Architectures trained between two fits of the predictor.
+        n_mutants: Candidates of an infill.
+        n_parents: Most architectures that are mutated for it, the best ones trained.
+        predictor: Settings of the predictor.
+    """
+
+    fes_max: int = 100
+    n_init: int = 10
+    n_infill: int = 10
+    n_mutants: int = 100
+    n_parents: int = 5
+    predictor: PathMlpConfig = field(default_factory=PathMlpConfig)
+
+    def __post_init__(self) -> None:
+        check_least(self, fes_max=1, n_init=2, n_infill=1, n_mutants=1, n_parents=1)
+
+
+class Bananas(SearchAlgorithm):
+    """Mutates the best ones trained and trains those that independent Thompson sampling chooses.
+
+    The sample of a candidate is drawn from a normal distribution with the mean and the standard
+    deviation of the ensemble's predictions.
+
+    The settings are those of the paper and of its authors' code. Our own: the initial design,
+    which all methods share, and what ``PathMlpPredictor`` says of itself.
+
+    References:
+        White, Neiswanger, Savani, *BANANAS: Bayesian Optimization with Neural Architectures for
+        Neural Architecture Search*, AAAI 2021, doi:10.1609/aaai.v35i12.17233 (arXiv 1910.11858).
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        config: BananasConfig,
+        *,
+        seed: int,
+        allowed: Allowed | None = None,
+    ) -> None:
+        super().__init__(space, seed=seed, allowed=allowed)
+        self._config = config
+
+    @override
+    def ask(self) -> list[Proposal]:
+        config = self._config
+        return self._by_infill(
+            self._infill, fes_max=config.fes_max, n_init=config.n_init, n_infill=config.n_infill
+        )
+
+    def _infill(self, count: int) -> list[Architecture]:
+        from ecg_nas.predictor.bananas import PathMlpPredictor  # torch takes seconds to import
+
+        rng = seeds.generator(self._seed, "bananas", len(self._archive))
+        mutants = mutants_of_the_best(
+            self._space,
+            self._archive,
+            self._config.n_mutants,
+            rng,
+            n_parents=self._config.n_parents,
+            identity=lambda arch: arch.key,
+            allowed=self._allowed,
+        )
+        predictor = PathMlpPredictor(self._space, self._config.predictor, seed=self._seed)
+        predictor.fit(self._archive.architectures, self._archive.scores())
+        predicted = predictor.predict_members(mutants)
+        sample = rng.normal(predicted.mean(axis=0), predicted.std(axis=0))
+        order = np.argsort(-sample, kind="stable")
+        return [mutants[i] for i in order[:count]]
