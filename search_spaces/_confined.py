@@ -115,6 +115,10 @@ class ConfinedSpace(SearchSpace):
         return self._space.graph(arch)
 
     @override
+    def listed(self) -> Iterator[Architecture]:
+        return iter(self._cells)
+
+    @override
     def cost(
         self, arch: Architecture, *, leads: int, samples: int, context: int, classes: int
     ) -> Cost:

@@ -113,9 +113,11 @@ class WeakMlpConfig:
     Attributes:
         layers: Hidden layers.
         width: Of the hidden layers.
-        epochs: Passes over the labels.
+        epochs: Most passes over the labels.
         batch: Architectures a step.
         rate: Adam's learning rate.
+        patience: Passes without progress after which training ends.
+        tolerance: Least fall of the squared error (of standardised labels) that is progress.
     """
 
     layers: int = 4
@@ -123,3 +125,5 @@ class WeakMlpConfig:
     epochs: int = 100
     batch: int = 200
     rate: float = 1e-3
+    patience: int = 10
+    tolerance: float = 2e-4

@@ -29,8 +29,9 @@ _CHUNK = 2048  # architectures a forward pass
 class WeakMlpPredictor(Predictor):
     """Network and training are the paper's, with these differences.
 
-    Labels are standardised by those known, not by the whole table. Choices outside the cell, of
-    which the paper has none, are put behind the edges.
+    Training is that of scikit-learn's ``MLPRegressor``, which the authors' code uses, less its
+    slight weight decay. Labels are standardised by those known, not by the whole table. Choices
+    outside the cell, of which the paper has none, are put behind the edges.
     """
 
     def __init__(self, space: SearchSpace, config: WeakMlpConfig, *, seed: int) -> None:
@@ -68,11 +69,19 @@ class WeakMlpPredictor(Predictor):
 
 def _train(network: MemberMlp, x: Tensor, targets: Tensor, config: WeakMlpConfig) -> None:
     optimizer = torch.optim.Adam(network.parameters(), lr=config.rate, fused=True)
+    best, waited = float("inf"), 0
     for _ in range(config.epochs):
         order = torch.randperm(len(targets))
+        total = 0.0
         for start in range(0, len(order), config.batch):
             rows = order[start : start + config.batch]
             loss = (network(x[rows][None])[0] - targets[rows]).square().mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            total += loss.item() * len(rows)
+        mean = total / len(targets)
+        waited = 0 if mean < best - config.tolerance else waited + 1
+        best = min(best, mean)
+        if waited > config.patience:
+            break

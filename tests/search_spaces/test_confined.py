@@ -39,6 +39,7 @@ def test_every_cell_is_sampled_alike(space):
     rng = np.random.default_rng(0)
     place = {arch: i for i, arch in enumerate(space.sample(rng) for _ in range(20 * N_CELLS))}
     assert len(place) == N_CELLS
+    assert set(space.listed()) == place.keys()
     assert len(space) == N_CELLS
 
 
