@@ -86,7 +86,7 @@ class Nsga2(SearchAlgorithm):
         size = self._config.population
         archs = self._archive.architectures
         scores = np.array(self._archive.scores())
-        costs = np.array([self._cost(arch) for arch in archs])
+        costs = np.log([self._cost(arch) for arch in archs])  # as every two-objective search here
         alive = np.arange(min(size, len(archs)))
         for start in range(size, len(archs), size):
             alive = np.concatenate([alive, np.arange(start, min(start + size, len(archs)))])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ecg_nas.benchmark.fronts import Yardstick
 from ecg_nas.benchmark.summary import at_optimum, interval, regret_curve
 from ecg_nas.benchmark.trace import Trace
 from ecg_nas.figures.comparison import Agreement, Course, agreements, courses
@@ -33,6 +34,22 @@ def of_searches(
     n_seeds = len({trace.seed for trace in traces})
     title = [f"{metric}; {n_seeds} searches each", *textwrap.wrap(note or "", _TITLE_WIDTH)]
     return courses(methods, title="\n".join(title))
+
+
+def of_fronts(traces: Sequence[Trace], yardstick: Yardstick, *, metric: str, cost: str) -> str:
+    """Return an SVG drawing of searches with two objectives: missing hypervolume over look-ups."""
+    methods = {}
+    for method in dict.fromkeys(trace.method for trace in traces):
+        curves = 1 - yardstick.curves([t for t in traces if t.method == method])
+        mean = curves.mean(axis=0)
+        low, high = interval(curves) if len(curves) > 1 else (mean, mean)
+        methods[method] = Course(regret=mean, low=low, high=high, hit_rate=None)
+    n_seeds = len({trace.seed for trace in traces})
+    return courses(
+        methods,
+        title=f"{metric} against {cost}; {n_seeds} searches each",
+        measure="share of the hypervolume still missing",
+    )
 
 
 def of_rankings(result: Mapping[str, Any]) -> str:

@@ -10,15 +10,20 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ecg_nas import seeds
 from ecg_nas.algorithm import SearchAlgorithm, Told
-from ecg_nas.benchmark import _code, _processes
+from ecg_nas.benchmark import _code, _processes, costs
 from ecg_nas.benchmark.kept import KeptRuns
 from ecg_nas.benchmark.methods import METHODS
 from ecg_nas.benchmark.trace import Trace
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluator
 from ecg_nas.evaluation.table import TableEvaluator
+from ecg_nas.selection import Cost
+from search_spaces import Architecture
 
 BENCHMARKS: Mapping[str, tuple[str, str]] = {
     "nb201-cifar10": ("nasbench201", "cifar10"),
@@ -27,6 +32,19 @@ BENCHMARKS: Mapping[str, tuple[str, str]] = {
     "nb101": ("nasbench101", "nb101"),
 }
 """Search space and data set of each benchmark."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondObjective:
+    """What a search shall keep low beside its score.
+
+    Attributes:
+        cost: ``params`` or ``latency:DEVICE``; see ``costs.read_costs``.
+        latency: File of measured latencies.
+    """
+
+    cost: str
+    latency: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +57,7 @@ class Job:
         method: A name of ``METHODS``.
         budget: Look-ups, each standing for a full training.
         seed: The search's seed.
+        second: The second objective, if there is one.
     """
 
     benchmark: str
@@ -46,6 +65,7 @@ class Job:
     method: str
     budget: int
     seed: int
+    second: SecondObjective | None = None
 
 
 def open_table(name: str, table: Path | None, **at_least_1: int) -> TableEvaluator:
@@ -77,7 +97,8 @@ def play(job: Job) -> Trace:
         TableError: If the table cannot be read.
     """
     evaluator = _evaluator(job.table, BENCHMARKS[job.benchmark][1])
-    algorithm = METHODS[job.method].start(evaluator.space, job.budget, job.seed)
+    cost = None if job.second is None else _cost(evaluator, job.second)
+    algorithm = METHODS[job.method].start(evaluator.space, job.budget, job.seed, cost)
     started = time.perf_counter()
     outcomes = list(_search(algorithm, evaluator, job.seed))
     return Trace(
@@ -100,6 +121,7 @@ def compare(
     n_seeds: int,
     workers: int = 1,
     out: Path | None = None,
+    second: SecondObjective | None = None,
     on_start: Callable[[int, int], None] = lambda kept, missing: None,
     on_trace: Callable[[Trace], None] = lambda _: None,
 ) -> tuple[TableEvaluator, list[Trace]]:
@@ -113,6 +135,7 @@ def compare(
         n_seeds: Searches a method.
         workers: Processes; they do not change any result but the seconds.
         out: Folder of kept runs: what it holds is not run again, what is run is added at once.
+        second: A second objective; methods that cannot keep it low search as without.
         on_start: Called once with how many searches were kept and how many are to be run.
         on_trace: Called with each search as it ends; not with the kept ones.
 
@@ -127,17 +150,21 @@ def compare(
     for method in methods:
         if method not in METHODS:
             raise ConfigError(f"the method must be one of {', '.join(METHODS)}; got {method!r}")
+    if second is None and (alone := [m for m in methods if METHODS[m].cost == "needed"]):
+        raise ConfigError(f"{', '.join(alone)} needs a second objective: name one with --cost")
     evaluator = open_table(name, table, budget=budget, seeds=n_seeds, workers=workers)
     assert table is not None
+    facts = {} if second is None else _facts(second, cell_costs(evaluator, second))
+    folder = name if second is None else f"{name}.{second.cost.replace(':', '.')}"
     kept = {
-        method: KeptRuns(kept_file(out / name, method), about(name, evaluator, method))
+        method: KeptRuns(kept_file(out / folder, method), about(name, evaluator, method) | facts)
         for method in dict.fromkeys(methods)
         if out is not None
     }
     pairs = [(method, seed) for seed in range(n_seeds) for method in dict.fromkeys(methods)]
     found = dict(_kept(kept, pairs, budget))
     jobs = [
-        Job(benchmark=name, table=table, method=method, budget=budget, seed=seed)
+        Job(benchmark=name, table=table, method=method, budget=budget, seed=seed, second=second)
         for method, seed in pairs
         if (method, seed) not in found
     ]
@@ -150,6 +177,29 @@ def compare(
     return evaluator, [
         found[method, seed] for method in dict.fromkeys(methods) for seed in range(n_seeds)
     ]
+
+
+def cell_costs(evaluator: TableEvaluator, second: SecondObjective) -> NDArray[np.float64]:
+    """Return the cost of every cell, in the order of ``evaluator.cells``.
+
+    Raises:
+        ConfigError: If there is no such cost, or no file for it.
+        TableError: If the file cannot be read.
+    """
+    return costs.read_costs(evaluator, second.cost, second.latency)
+
+
+def _cost(evaluator: TableEvaluator, second: SecondObjective) -> Cost:
+    values = cell_costs(evaluator, second)
+
+    def cost(architecture: Architecture) -> float:
+        return float(values[evaluator.place(architecture)])
+
+    return cost
+
+
+def _facts(second: SecondObjective, values: NDArray[np.float64]) -> dict[str, Any]:
+    return {"cost": second.cost, "costs": costs.digest(values)}
 
 
 def kept_file(folder: Path, name: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ecg_nas.algorithm import SearchAlgorithm
 from ecg_nas.baselines import (
@@ -15,6 +15,8 @@ from ecg_nas.baselines import (
     LocalSearchConfig,
     Npenas,
     NpenasConfig,
+    Nsga2,
+    Nsga2Config,
     RandomSearch,
     RandomSearchConfig,
     RegularizedEvolution,
@@ -24,6 +26,7 @@ from ecg_nas.baselines import (
 )
 from ecg_nas.dcl_enas import DclEnas, DclEnasConfig
 from ecg_nas.predictor.config import DclConfig
+from ecg_nas.selection import Cost
 from search_spaces import SearchSpace
 
 
@@ -34,14 +37,20 @@ class Method:
     Attributes:
         algorithm: The class; it takes a space, its settings and ``seed``.
         config: The settings, a dataclass with ``fes_max``.
+        cost: What it makes of a second objective.
     """
 
     algorithm: Callable[..., SearchAlgorithm]
     config: Any
+    cost: Literal["ignored", "taken", "needed"] = "ignored"
 
-    def start(self, space: SearchSpace, budget: int, seed: int) -> SearchAlgorithm:
+    def start(
+        self, space: SearchSpace, budget: int, seed: int, cost: Cost | None = None
+    ) -> SearchAlgorithm:
         """Return the method, fresh, with ``budget`` trainings to spend."""
-        return self.algorithm(space, dataclasses.replace(self.config, fes_max=budget), seed=seed)
+        second = {"cost": cost} if cost is not None and self.cost != "ignored" else {}
+        config = dataclasses.replace(self.config, fes_max=budget)
+        return self.algorithm(space, config, seed=seed, **second)
 
     def settings(self) -> dict[str, Any]:
         """Return the settings as JSON-able values, without the budget."""
@@ -51,20 +60,24 @@ class Method:
 
 
 METHODS: Mapping[str, Method] = {
-    "dcl-enas": Method(DclEnas, DclEnasConfig()),
+    "dcl-enas": Method(DclEnas, DclEnasConfig(), cost="taken"),
     "random": Method(RandomSearch, RandomSearchConfig()),
     "regularized-evolution": Method(RegularizedEvolution, RegularizedEvolutionConfig()),
     "local-search": Method(LocalSearch, LocalSearchConfig()),
     "bananas": Method(Bananas, BananasConfig()),
     "npenas": Method(Npenas, NpenasConfig()),
     "weaknas": Method(WeakNas, WeakNasConfig()),
+    # The peer where there are two objectives.
+    "nsga2": Method(Nsga2, Nsga2Config(), cost="needed"),
     # Ablations: one stage left out.
     "dcl-enas:no-pretraining": Method(
-        DclEnas, DclEnasConfig(predictor=DclConfig(pretraining=False))
+        DclEnas, DclEnasConfig(predictor=DclConfig(pretraining=False)), cost="taken"
     ),
     "dcl-enas:regression": Method(
-        DclEnas, DclEnasConfig(predictor=DclConfig(objective="regression"))
+        DclEnas, DclEnasConfig(predictor=DclConfig(objective="regression")), cost="taken"
     ),
 }
 
 DEFAULT = ("dcl-enas", "regularized-evolution", "random")
+
+DEFAULT_WITH_COST = ("dcl-enas", "nsga2", "random")

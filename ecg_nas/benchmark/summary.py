@@ -70,7 +70,7 @@ def summarise(
 def _figures(traces: Sequence[Trace], budget: int, optimum: float) -> dict[str, Any]:
     curves = np.stack([regret_curve(trace, optimum) for trace in traces])
     hits = [first_hit(curve) for curve in curves]
-    points = sorted({point for point in CHECKPOINTS if point < budget} | {budget})
+    points = checkpoints(budget)
     places = [point - 1 for point in points]
     # One seed has no interval.
     ends = np.transpose(interval(curves[:, places])).tolist() if len(traces) > 1 else None
@@ -96,6 +96,11 @@ def _figures(traces: Sequence[Trace], budget: int, optimum: float) -> dict[str, 
         "seconds_per_run": float(np.mean([trace.seconds for trace in traces])),
         "code": sorted({trace.code for trace in traces}),
     }
+
+
+def checkpoints(budget: int) -> list[int]:
+    """Return the look-ups after which a search of ``budget`` look-ups is reported."""
+    return sorted({point for point in CHECKPOINTS if point < budget} | {budget})
 
 
 def spread(values: NDArray[np.float64]) -> Mapping[str, float | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,9 @@ from ecg_nas.cli.output import json_option, say, write_json
 from ecg_nas.files import write_text
 
 if TYPE_CHECKING:
+    from ecg_nas.benchmark.harness import SecondObjective
     from ecg_nas.benchmark.trace import Trace
+    from ecg_nas.evaluation.table import TableEvaluator
 
 
 @click.command()
@@ -35,6 +37,12 @@ if TYPE_CHECKING:
 @click.option(
     "--against", metavar="NAME", help="The method that the others are held against. [the first]"
 )
+@click.option(
+    "--cost",
+    metavar="params|latency:DEVICE",
+    help="A second objective to keep low; the figure is then the hypervolume.",
+)
+@click.option("--latency", type=click.Path(path_type=Path), help="File of measured latencies.")
 @out_option
 @figure_option
 @json_option
@@ -46,6 +54,8 @@ def command(
     n_seeds: int,
     workers: int,
     against: str | None,
+    cost: str | None,
+    latency: Path | None,
     out: Path | None,
     figure: str | None,
     json_to: str | None,
@@ -56,6 +66,9 @@ def command(
     better or worse than the first one if it is so in trainings to the optimum (log-rank) or in
     the area under the regret curve to 100 trainings (Mann-Whitney), p < 0.01 after Holm.
 
+    With --cost, a search looks for the front of score against cost, and is judged by the
+    hypervolume of what it has seen, as a share of that of the table's true front.
+
     With --out, a benchmark that was interrupted goes on, and a later one with more methods or
     seeds adds to it.
 
@@ -63,13 +76,11 @@ def command(
     Example:
       ecg-nas benchmark nb201-cifar10 --table nb201.parquet --budget 50 --seeds 10 --out results
     """
-    from ecg_nas.benchmark.drawings import of_searches
-    from ecg_nas.benchmark.harness import code, compare
-    from ecg_nas.benchmark.methods import DEFAULT
-    from ecg_nas.benchmark.significance import verdicts
-    from ecg_nas.benchmark.summary import summarise
+    from ecg_nas.benchmark.harness import SecondObjective, code, compare
+    from ecg_nas.benchmark.methods import DEFAULT, DEFAULT_WITH_COST
 
-    methods = methods or DEFAULT
+    methods = methods or (DEFAULT if cost is None else DEFAULT_WITH_COST)
+    second = None if cost is None else SecondObjective(cost=cost, latency=latency)
     against = against or methods[0]
     if against not in methods:  # said before hours of searches
         raise click.BadParameter(
@@ -89,17 +100,38 @@ def command(
         n_seeds=n_seeds,
         workers=workers,
         out=out,
+        second=second,
         on_start=count.start,
         on_trace=on_trace,
     )
-    result = summarise(
-        traces,
-        name=name,
-        budget=budget,
-        metric=evaluator.metric,
-        optimum=evaluator.optimum,
-        note=evaluator.note,
-    )
+    if second is None:
+        result, drawing = _one_objective(evaluator, traces, name, budget, against)
+        lines = _lines(result)
+    else:
+        result, drawing = _two_objectives(evaluator, traces, name, budget, against, second)
+        lines = _front_lines(result)
+    for method, figures in result["methods"].items():
+        if figures["code"] != [code(name, method)]:
+            click.echo(f"Note: {other_code(method, out)}", err=True)
+    say("\n".join(lines), json_to)
+    write_json(json_to, result)
+    if figure is not None:
+        write_text(Path(figure), drawing() + "\n")
+
+
+def _one_objective(
+    evaluator: TableEvaluator, traces: Sequence[Trace], name: str, budget: int, against: str
+) -> tuple[dict[str, Any], Callable[[], str]]:
+    from ecg_nas.benchmark.drawings import of_searches
+    from ecg_nas.benchmark.significance import verdicts
+    from ecg_nas.benchmark.summary import summarise
+
+    table: dict[str, Any] = {
+        "metric": evaluator.metric,
+        "optimum": evaluator.optimum,
+        "note": evaluator.note,
+    }
+    result = summarise(traces, name=name, budget=budget, **table)
     result["comparison"] = verdicts(
         traces,
         optimum=evaluator.optimum,
@@ -107,16 +139,27 @@ def command(
         against=against,
         to_optimum=evaluator.note is None,
     )
-    for method, figures in result["methods"].items():
-        if figures["code"] != [code(name, method)]:
-            click.echo(f"Note: {other_code(method, out)}", err=True)
-    say("\n".join(_lines(result)), json_to)
-    write_json(json_to, result)
-    if figure is not None:
-        drawing = of_searches(
-            traces, metric=evaluator.metric, optimum=evaluator.optimum, note=evaluator.note
-        )
-        write_text(Path(figure), drawing + "\n")
+    return result, lambda: of_searches(traces, **table)
+
+
+def _two_objectives(
+    evaluator: TableEvaluator,
+    traces: Sequence[Trace],
+    name: str,
+    budget: int,
+    against: str,
+    second: SecondObjective,
+) -> tuple[dict[str, Any], Callable[[], str]]:
+    from ecg_nas.benchmark.drawings import of_fronts
+    from ecg_nas.benchmark.fronts import Yardstick, summarise_fronts
+    from ecg_nas.benchmark.harness import cell_costs
+
+    yardstick = Yardstick.of(evaluator.cells()[1], cell_costs(evaluator, second))
+    titles = {"metric": evaluator.metric, "cost": second.cost}
+    result = summarise_fronts(
+        traces, yardstick, name=name, budget=budget, against=against, **titles
+    )
+    return result, lambda: of_fronts(traces, yardstick, **titles)
 
 
 def _lines(result: Mapping[str, Any]) -> Iterator[str]:
@@ -144,6 +187,26 @@ def _lines(result: Mapping[str, Any]) -> Iterator[str]:
         ).rstrip()
     if result["note"] is not None:
         yield f"Note: {result['note']}"
+
+
+def _front_lines(result: Mapping[str, Any]) -> Iterator[str]:
+    methods = result["methods"]
+    points = list(next(iter(methods.values()))["hypervolume"])
+    width = max(len("method"), *map(len, methods))
+    yield (
+        f"{result['metric']} against {result['cost']}; share of the hypervolume of the true front "
+        f"({result['front']} cells), mean of {result['seeds']} seeds, the last with its 95 % "
+        "interval"
+    )
+    heads = "".join(f"{'share@' + point:>11}" for point in points)
+    yield f"{'method':<{width}}{heads}{'':>14}{'s/run':>8}  vs {result['against']}"
+    for name, figures in methods.items():
+        shares = "".join(f"{figures['hypervolume'][p]['mean']:>11.4f}" for p in points)
+        low, high = figures["hypervolume"][points[-1]]["interval"] or (None, None)
+        between = "" if low is None else f" {low:.3f}-{high:.3f}"
+        verdict = figures.get("verdict", "")
+        line = f"{name:<{width}}{shares}{between:<14}{figures['seconds_per_run']:>8.1f}  {verdict}"
+        yield line.rstrip()
 
 
 def _figure(value: float | None, form: str) -> str:

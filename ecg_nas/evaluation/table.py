@@ -77,6 +77,7 @@ class _Table:
         space: Where to search: all cells are in the table, and moves lead to no others.
         cells: Returns all architectures.
         place: Returns where an architecture of the space is; raises ``KeyError`` if nowhere.
+        rows: Place of each row of the file.
         metric: What the scores are, in words.
         note: What a result must say of the table; ``None`` for a whole one.
         scores: The searched metric, in %.
@@ -88,6 +89,7 @@ class _Table:
     space: SearchSpace
     cells: Callable[[], list[Architecture]]
     place: Callable[[Architecture], int]
+    rows: NDArray[np.int64]
     metric: str
     note: str | None = None
     scores: _Floats
@@ -155,24 +157,41 @@ class TableEvaluator(Evaluator):
         """Return every architecture of the table, and their scores in the same order."""
         return self._table.cells(), self._table.scores.copy()
 
+    @property
+    def params(self) -> NDArray[np.int64]:
+        """Trainable parameters of every cell, in the order of ``cells``."""
+        return self._table.params.copy()
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Place in ``cells`` of each row of the file, for what else comes in the file's order."""
+        return self._table.rows.copy()
+
+    def place(self, arch: Architecture) -> int:
+        """Return where ``arch`` is in ``cells``.
+
+        Raises:
+            TableError: If it is of another space or not in the table.
+        """
+        table = self._table
+        if arch.space != table.space.name:
+            raise TableError(
+                f"the table holds cells of {table.space.name}; got an architecture of {arch.space}"
+            )
+        try:
+            return table.place(arch)
+        except KeyError:
+            raise TableError(
+                f"the cell must be one of the {len(table.scores)} measured ones; got ops "
+                f"{list(arch.ops)}, edges {[list(e) for e in arch.edges]}"
+            ) from None
+
     @override
     def evaluate(self, candidates: Sequence[Candidate]) -> Iterator[Evaluation]:
         """Look up; the metrics have no ``test_accuracy`` where the table has none."""
         table = self._table
         for candidate in candidates:
-            arch = candidate.architecture
-            if arch.space != table.space.name:
-                raise TableError(
-                    f"the table holds cells of {table.space.name}; got an architecture of "
-                    f"{arch.space}"
-                )
-            try:
-                place = table.place(arch)
-            except KeyError:
-                raise TableError(
-                    f"the cell must be one of the {len(table.scores)} measured ones; got ops "
-                    f"{list(arch.ops)}, edges {[list(e) for e in arch.edges]}"
-                ) from None
+            place = self.place(candidate.architecture)
             metrics: dict[str, Any] = {
                 "cell": place,
                 "params": int(table.params[place]),
@@ -201,6 +220,7 @@ def _read_nb201(path: Path, dataset: str) -> _Table:
         space=nasbench201.SPACE,
         cells=lambda: list(nasbench201.all_architectures()),
         place=nasbench201.to_index,
+        rows=place,
         metric=f"NAS-Bench-201 {dataset} validation accuracy in % at 200 epochs, mean over seeds",
         scores=scores,
         test=test,
@@ -234,6 +254,7 @@ def _read_nb101(path: Path) -> _Table:
         space=nasbench101.SPACE if whole else _confined(cells, path),
         cells=cells,
         place=lambda arch: places[nasbench101.to_bits(arch)],
+        rows=np.arange(len(scores)),
         metric="NAS-Bench-101 CIFAR-10 validation accuracy in % at 108 epochs, "
         + ("one training each" if trainings == "1" else f"mean of {trainings} trainings"),
         note=None if whole and trainings != "1" else _note(100 * scores, whole),

@@ -33,12 +33,19 @@ class Course(NamedTuple):
     hit_rate: NDArray[np.float64] | None
 
 
-def courses(methods: Mapping[str, Course], *, title: str, name: str = "comparison") -> str:
+def courses(
+    methods: Mapping[str, Course],
+    *,
+    title: str,
+    measure: str = "mean regret (points)",
+    name: str = "comparison",
+) -> str:
     """Draw regret and the share of searches at the optimum over look-ups.
 
     Args:
         methods: By name, in the order of the legend.
         title: What was searched.
+        measure: What ``regret`` is, if not points.
         name: Prefix of the ids when a page shows several.
 
     Returns:
@@ -63,7 +70,7 @@ def courses(methods: Mapping[str, Course], *, title: str, name: str = "compariso
         regret.set_yscale("symlog", linthresh=_LINEAR_TO, linscale=0.5)
         regret.yaxis.set_major_formatter("{x:g}")
         regret.set_ylim(bottom=0)
-        regret.set_ylabel("mean regret (points), 95 % interval")
+        regret.set_ylabel(f"{measure}, 95 % interval")
         for axes in hits:
             axes.set_ylabel("searches at the optimum (%)")
             axes.set_ylim(-2, 102)
@@ -78,7 +85,7 @@ def courses(methods: Mapping[str, Course], *, title: str, name: str = "compariso
     return render(
         draw,
         name=name,
-        label=f"{title}: mean regret at the end {', '.join(ends)}",
+        label=f"{title}: {measure} at the end {', '.join(ends)}",
         width_in=9.2,
         height_in=3.9,
     )

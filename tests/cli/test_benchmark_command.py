@@ -53,7 +53,7 @@ def test_draws_the_comparison(table, tmp_path):
     result = invoke("nb201-imagenet16", "--table", table, *options)
     assert result.exit_code == 0, result.output
     root = ET.fromstring(svg.read_text())
-    assert "mean regret at the end random" in root.get("aria-label")
+    assert "mean regret (points) at the end random" in root.get("aria-label")
     refused = invoke("nb201-imagenet16", *options[:-1], tmp_path / "none" / "f.svg")
     assert "its folder must exist" in refused.stderr
 
