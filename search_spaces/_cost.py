@@ -11,16 +11,26 @@ if TYPE_CHECKING:
 
 
 def count(module: nn.Module, *, leads: int, samples: int, context: int) -> Cost:
-    """Return the cost of ``module``, by running one beat of zeros through it.
+    """Return the cost of a network for one beat, see ``count_on``.
+
+    Args:
+        module: A network as ``SearchSpace.build`` returns it.
+        leads: Input channels.
+        samples: Samples a window.
+        context: Rhythm features a beat.
+    """
+    return count_on(module, (leads, samples), (context,))
+
+
+def count_on(module: nn.Module, *shapes: tuple[int, ...]) -> Cost:
+    """Return the cost of ``module``, by running zeros through it.
 
     Only convolutions and linear layers count as multiply-accumulates: batch norms fold into them
     at export, and pooling, sums and activations multiply nothing.
 
     Args:
-        module: A network as ``SearchSpace.build`` returns it; its mode is left as it was.
-        leads: Input channels.
-        samples: Samples a window.
-        context: Rhythm features a beat.
+        module: Its mode is left as it was.
+        shapes: Of each of its inputs, for one example.
     """
     import torch
     from torch import nn
@@ -38,7 +48,7 @@ def count(module: nn.Module, *, leads: int, samples: int, context: int) -> Cost:
         module.eval()
         with torch.no_grad():
             parameter = next(module.parameters())
-            module(parameter.new_zeros(1, leads, samples), parameter.new_zeros(1, context))
+            module(*(parameter.new_zeros(1, *shape) for shape in shapes))
     finally:
         module.train(training)
         for hook in hooks:

@@ -91,7 +91,7 @@ class Cost:
 
     Attributes:
         params: Trainable numbers, batch-norm scales and shifts included.
-        macs: Multiply-accumulates of convolutions and linear layers, for one beat.
+        macs: Multiply-accumulates of convolutions and linear layers, for one beat or image.
     """
 
     params: int
