@@ -58,7 +58,7 @@ def tiny_architecture(spec):
     )
 
 
-def tiny_bundle(out, *, spec=None, seed=0, **training):
+def tiny_bundle(out, *, spec=None, seed=0, temperature=1.5, **training):
     spec = spec or BeatSpec(signal=SIGNAL, reference_beat=True)
     write_bundle(
         out,
@@ -67,6 +67,7 @@ def tiny_bundle(out, *, spec=None, seed=0, **training):
         spec=spec,
         training=TRAINING | training,
         classes=spec.signal.classes,
+        temperature=temperature,
     )
     return out
 

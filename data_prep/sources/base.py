@@ -56,6 +56,7 @@ class Source(ABC):
         signal: How its recordings are made comparable unless the user says otherwise.
         complete: Whether every record must be usable. Where it need not (the user's own
             folder), a record without the wanted leads or without beats is left out and counted.
+        public: Whether the names of its patients may be told to anyone.
     """
 
     name: ClassVar[str]
@@ -63,6 +64,7 @@ class Source(ABC):
     splits: ClassVar[tuple[str, ...]] = ("standard",)
     signal: ClassVar[SignalSpec] = SignalSpec()
     complete: ClassVar[bool] = True
+    public: ClassVar[bool] = False
 
     @abstractmethod
     def records(self, folder: Path | None, on_event: OnEvent = ignore) -> list[RecordRef]:

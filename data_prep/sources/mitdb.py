@@ -37,6 +37,7 @@ class Mitdb(Source):
     name = "mitdb"
     description = "MIT-BIH Arrhythmia Database: 44 patients, 30 minutes each, standard split"
     splits = ("standard", "strict")
+    public = True
 
     def records(self, folder: Path | None, on_event: OnEvent = ignore) -> list[RecordRef]:
         """Return all 48 records, the paced ones among them."""

@@ -34,6 +34,7 @@ _COMMENT = "simulated by ecg-nas, no clinical meaning"
 class _Synthetic(Source):
     name = "synthetic"
     description = f"{N_PATIENTS} simulated patients of 5 minutes (made here, no clinical meaning)"
+    public = True
 
     def records(self, folder: Path | None, on_event: OnEvent = ignore) -> list[RecordRef]:
         if folder is None:

@@ -72,6 +72,8 @@ class Progress:
                 self.stage = f"{doing} {event['name']} ({event['done']}/{event['total']})"
             case "final":
                 self.stage = f"training the winner, epoch {event['epoch']}/{event['epochs']}"
+            case "fold":
+                self.stage = f"training the winner's folds, {event['fold']}/{event['folds']}"
         return None
 
     def seconds_left(self) -> float | None:

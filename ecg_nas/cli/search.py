@@ -58,12 +58,18 @@ def command(
 
 def _lines(summary: Mapping[str, Any]) -> list[str]:
     best, seconds = summary["best"], summary["seconds"]
+    held_out = summary["held_out"]
+    score, bounds = held_out["macro_f1_nsv"], held_out["interval"]
+    again = "undefined" if score is None else f"{score:.4f}"
+    if score is not None and bounds is not None:
+        again += f" (95 % over patients {bounds[0]:.3f}–{bounds[1]:.3f})"
     failures = f", {summary['failures']} failed" if summary["failures"] else ""
     return [
         f"best: {best['key']}  fold score {best['score']:.4f}  {best['params']:,} parameters, "
         f"{best['macs']:,} multiply-accumulates a beat",
         f"full trainings: {summary['evaluations']}, {summary['evaluations_from_predictor']} of "
         f"them proposed by the predictor{failures}",
+        f"its folds trained once more: macro F1 {again}, temperature {held_out['temperature']:g}",
         f"seconds: search {seconds['search']:.0f} (predictor {seconds['predictor']:.0f}), "
         f"final training {seconds['final']:.0f}",
         f"bundle: {summary['bundle']}",

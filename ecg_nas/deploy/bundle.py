@@ -16,7 +16,7 @@ from data_prep.errors import DataError
 from ecg_nas.errors import BundleError
 
 FORMAT = "ecg-nas bundle"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
 GOLDEN = "golden.npz"
@@ -71,6 +71,7 @@ class Manifest:
         opset: ONNX operator set.
         ir_version: ONNX file format version.
         architecture: The architecture's JSON with its ``key``.
+        temperature: What the network's outputs are divided by before the softmax; in the graph.
         training: Data set, split, fingerprint, seeds and figures of the training folds only.
         versions: Versions of the libraries that made the bundle.
         files: Every other file of the bundle.
@@ -91,6 +92,7 @@ class Manifest:
     opset: int
     ir_version: int
     architecture: dict[str, Any]
+    temperature: float
     training: dict[str, Any]
     versions: dict[str, str]
     files: dict[str, FileEntry]
@@ -172,6 +174,19 @@ def load(folder: Path) -> Bundle:
     return Bundle(folder=folder, manifest=manifest, spec=spec)
 
 
+def without_names(facts: Any) -> Any:
+    """Return ``facts`` with every list of ``patients`` as their number: a bundle is passed on."""
+    if isinstance(facts, Mapping):
+        return {
+            name: len(value) if name == "patients" and isinstance(value, list | tuple)
+            else without_names(value)
+            for name, value in facts.items()
+        }  # fmt: skip
+    if isinstance(facts, list | tuple):
+        return [without_names(value) for value in facts]
+    return facts
+
+
 def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
@@ -189,7 +204,7 @@ def _read_manifest(folder: Path) -> Manifest:
     if content.get("format_version") != FORMAT_VERSION:
         raise BundleError(
             f"this version reads bundles of format {FORMAT_VERSION}; {path} is of format "
-            f"{content.get('format_version')}; export the run again with this version"
+            f"{content.get('format_version')}; the same ecg-nas search again writes its run's anew"
         )
     digest = content.pop("digest", None)
     try:

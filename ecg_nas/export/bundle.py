@@ -24,6 +24,7 @@ from ecg_nas.deploy.bundle import (
     Tensor,
     entry,
     load,
+    without_names,
 )
 from ecg_nas.deploy.place import placed
 from ecg_nas.deploy.verify import TOLERANCE, metadata_of, verify
@@ -54,6 +55,7 @@ def write_bundle(
     spec: BeatSpec,
     training: Mapping[str, Any],
     classes: Sequence[str],
+    temperature: float = 1.0,
 ) -> Manifest:
     """Export ``module`` into the folder ``out``, verified against torch before it is put there.
 
@@ -66,9 +68,11 @@ def write_bundle(
         spec: How its beats were cut.
         training: JSON-able facts on the training; never figures of test patients. ``evaluate``
             and the card read ``source``, ``split``, ``fingerprint``, ``fold_score``, ``folds``
-            (the metrics of the search's evaluation), ``method``, ``space`` and ``seeds``. Lists
+            (the metrics of the search's evaluation), ``held_out`` (see
+            :func:`ecg_nas.export.held_out.facts_of`), ``method``, ``space`` and ``seeds``. Lists
             of ``patients`` are written as their number.
         classes: Names of the network's outputs, in order.
+        temperature: What the outputs are divided by before the softmax.
 
     Returns:
         The manifest that was written.
@@ -87,20 +91,7 @@ def write_bundle(
     except (TypeError, ValueError) as error:
         raise BundleError(f"the facts on the training must be JSON: {error}") from error
     with placed(out) as part:
-        return _fill(part, module, architecture, spec, _without_names(training))
-
-
-def _without_names(facts: Any) -> Any:
-    """Return ``facts`` with every list of ``patients`` as their number: a bundle is passed on."""
-    if isinstance(facts, Mapping):
-        return {
-            name: len(value) if name == "patients" and isinstance(value, list | tuple)
-            else _without_names(value)
-            for name, value in facts.items()
-        }  # fmt: skip
-    if isinstance(facts, list | tuple):
-        return [_without_names(value) for value in facts]
-    return facts
+        return _fill(part, module, architecture, spec, without_names(training), temperature)
 
 
 def _fill(
@@ -109,8 +100,9 @@ def _fill(
     architecture: Architecture,
     spec: BeatSpec,
     training: Mapping[str, Any],
+    temperature: float,
 ) -> Manifest:
-    network = onnx.DeployedNetwork(module, spec)
+    network = onnx.DeployedNetwork(module, spec, temperature=temperature)
     model = onnx.to_onnx(network, spec)
     golden = onnx.example_inputs(spec, generator("golden", architecture.key), beats=_GOLDEN_BEATS)
     expected = onnx.run_torch(network, golden)
@@ -139,6 +131,7 @@ def _fill(
             opset=onnx.OPSET,
             ir_version=int(model.ir_version),
             architecture={"key": architecture.key, **architecture.to_json()},
+            temperature=temperature,
             training=dict(training),
             versions={name: version(name) for name in _LIBRARIES},
             files=files,

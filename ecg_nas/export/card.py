@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from data_prep.labels import SCORED
 from ecg_nas.deploy.bundle import Manifest
 
 _CLASSES = {
@@ -16,6 +17,12 @@ _CLASSES = {
     "Q": "paced or unclassifiable",
 }
 
+_WHOLE = {
+    False: "The figures of a beat use the whole recording (amplitude, rhythm, zero-phase filters), "
+    "so it is for recordings, not for live monitoring.",
+    True: "The figures of a beat use the past and one beat ahead (causal).",
+}
+
 
 def model_card(manifest: Manifest) -> str:
     """Return ``MODEL_CARD.md``: use, data, figures of the training folds, limits."""
@@ -24,6 +31,11 @@ def model_card(manifest: Manifest) -> str:
         "# Model card",
         "",
         f"**{manifest.notice}** It must not be used to diagnose, to monitor or to treat anyone.",
+        "",
+        "## Intended use",
+        "",
+        "Research on automatic beat classification: comparing methods, screening recordings for "
+        "review by someone who can read them. Not intended: any decision on a patient.",
         "",
         "## What it does",
         "",
@@ -37,8 +49,7 @@ def model_card(manifest: Manifest) -> str:
         "",
         "The beats must have been found before, and the signal filtered as `manifest.json` says. "
         f"It has {manifest.params:,} parameters and takes {manifest.macs:,} multiply-accumulates "
-        "a beat. The figures of a beat use the whole recording (amplitude, rhythm, zero-phase "
-        "filters), so it is for recordings, not for live monitoring.",
+        f"a beat. {_WHOLE[bool(manifest.spec.get('causal'))]}",
         "",
         "## Training data",
         "",
@@ -49,20 +60,19 @@ def model_card(manifest: Manifest) -> str:
         "",
         "## Results on held-out folds of the training patients",
         "",
-        "From the search, by other trainings of the same architecture. It was chosen among many by "
-        "this score, so the score flatters.",
+        f"In the search this architecture scored {_figure(training.get('fold_score'))} (macro F1 "
+        "over N, S, V, pooled over the folds). It was chosen among many by this score, so the "
+        "score flatters.",
         "",
-        f"- Macro F1 over N, S, V, pooled over the folds: {_figure(training.get('fold_score'))}",
-        *_per_class(training.get("folds", {}), manifest.classes),
-        "",
+        *_held_out(training.get("held_out", {}), manifest.classes),
         "No figure of test patients stands here: `ecg-nas evaluate` computes them, once.",
         "",
+        *_calibration(training.get("held_out", {}), manifest),
         "## Limits",
         "",
         "- Other leads, electrodes, sampling rates, age groups or devices were not tested.",
         "- Rare classes rest on very few patients: one patient can decide the figure of a class.",
         "- Beats that were not found, or found where there are none, are not corrected here.",
-        "- Probabilities were not calibrated.",
         "",
     ]
     return "\n".join(lines)
@@ -104,17 +114,70 @@ print(abs(probabilities - golden["{manifest.output.name}"]).max())  # about 1e-7
 """
 
 
-def _per_class(folds: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
-    figures = folds.get("per_class")
-    if not figures:
-        return []
-    rows = [
-        f"| {name} | {_figure(figures[name]['se'])} | {_figure(figures[name]['ppv'])} | "
-        f"{_figure(figures[name]['f1'])} |"
-        for name in classes
-        if name in figures
+def _held_out(facts: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
+    """Return the figures of the folds trained once more, with intervals and by patient."""
+    if not facts:
+        return ["No other figures were recorded.", ""]
+    bounds = facts["interval"]
+    return [
+        "Then its folds were trained once more with other seeds, every patient held out once, with "
+        "the recipe of the search (the exported network was trained on all of these patients, "
+        "and longer). These outputs decide all that follows. Intervals: 95 %, bootstrap over "
+        "patients.",
+        "",
+        f"- Macro F1 over N, S, V: {_ranged(facts['macro_f1_nsv'], bounds.get('macro_f1_nsv'))}",
+        f"- Accuracy: {_ranged(facts['accuracy'], bounds.get('accuracy'))}",
+        "",
+        "| class | beats | sensitivity | positive predictivity | F1 |",
+        "|---|---|---|---|---|",
+        *[
+            f"| {name} | {sum(facts['confusion'][index]):,} | "
+            + " | ".join(
+                _ranged(facts["per_class"][name][kind], bounds.get(f"{name}_{kind}"))
+                for kind in ("se", "ppv", "f1")
+            )
+            + " |"
+            for index, name in enumerate(classes)
+        ],
+        "",
+        "| fold | patients held out | macro F1 |",
+        "|---|---|---|",
+        *[
+            f"| {index} | {fold['patients']} | {_figure(fold['macro_f1_nsv'])} |"
+            for index, fold in enumerate(facts["folds"], 1)
+        ],
+        "",
+        "| patient | " + " | ".join(f"{name} beats | F1" for name in SCORED) + " |",
+        "|---" * (1 + 2 * len(SCORED)) + "|",
+        *[
+            f"| {one['patient']} | "
+            + " | ".join(f"{one['beats'][name]:,} | {_figure(one['f1'][name])}" for name in SCORED)
+            + " |"
+            for one in facts["by_patient"]
+        ],
+        "",
     ]
-    return ["", "| class | sensitivity | positive predictivity | F1 |", "|---|---|---|---|", *rows]
+
+
+def _calibration(facts: Mapping[str, Any], manifest: Manifest) -> list[str]:
+    lines = ["## Calibration", ""]
+    if not facts:
+        return [*lines, "Probabilities were not calibrated.", ""]
+    before, after = (_figure(facts["ece"][name]) for name in ("before", "after"))
+    return [
+        *lines,
+        f"The outputs are divided by a temperature of {manifest.temperature:g} before the softmax "
+        "(in the graph), fitted on the outputs for held-out patients. Expected calibration error "
+        f"of the chosen class there: {before} before, {after} after (each fold with the "
+        "temperature of the others). For patients unlike these, expect worse.",
+        "",
+    ]
+
+
+def _ranged(value: float | None, bounds: Sequence[float] | None) -> str:
+    if value is None or bounds is None:
+        return _figure(value)
+    return f"{value:.3f} ({bounds[0]:.3f}–{bounds[1]:.3f})"
 
 
 def _figure(value: float | None) -> str:

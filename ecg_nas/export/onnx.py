@@ -31,10 +31,12 @@ class DeployedNetwork(nn.Module):
     Args:
         network: Trained network of a search space; copied to the CPU and set to evaluation.
         spec: How its beats were cut.
+        temperature: What its outputs are divided by before the softmax.
     """
 
-    def __init__(self, network: nn.Module, spec: BeatSpec) -> None:
+    def __init__(self, network: nn.Module, spec: BeatSpec, *, temperature: float = 1.0) -> None:
         super().__init__()
+        self.temperature = temperature
         self.network = copy.deepcopy(network).cpu().float()
         self.leads = len(spec.signal.leads)
         self.windows = spec.window_channels // self.leads
@@ -61,7 +63,7 @@ class DeployedNetwork(nn.Module):
         x = window / amplitude.repeat(1, self.windows, 1)
         if reference is not None:
             x = torch.cat([x, (own - reference) / amplitude], dim=1)
-        return torch.softmax(self.network(x, context), dim=1)
+        return torch.softmax(self.network(x, context) / self.temperature, dim=1)
 
 
 def input_shapes(spec: BeatSpec) -> dict[str, tuple[int, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Mapping
@@ -14,13 +13,15 @@ from typing import Any
 from data_prep.dataset import open_store
 from data_prep.events import OnEvent, ignore
 from ecg_nas import search
-from ecg_nas.errors import BundleError, RunError
+from ecg_nas.errors import RunError
 from ecg_nas.runs import config as settings
 from ecg_nas.runs import parts
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.data import store_folder
+from ecg_nas.runs.exporting import export
 from ecg_nas.runs.folder import FORMAT, RunFolder, read_json, working_on, write_json
-from ecg_nas.runs.winner import best_of, load_final, train_final
+from ecg_nas.runs.held_out import judge
+from ecg_nas.runs.winner import best_of, train_final
 from ecg_nas.store import RunStore, StoredEvaluation
 from search_spaces import load
 
@@ -44,7 +45,8 @@ def execute(
         on_event: Called with the events of ``search.run`` and, before them, with
             ``{"event": "search", "budget"}`` and ``{"event": "resumed", "evaluations", "best"}``;
             besides with ``{"event": "stage", "text"}`` and, as the winner trains, with
-            ``{"event": "final", "epoch", "epochs", "loss"}``.
+            ``{"event": "final", "epoch", "epochs", "loss"}`` and, as its folds do,
+            ``{"event": "fold", "fold", "folds"}``.
 
     Returns:
         What ``ecg-nas search --json`` prints.
@@ -69,9 +71,12 @@ def execute(
             spent = {name: store.get(name) or 0.0 for name in ("search_seconds", "ask_seconds")}
         winner = best_of(evaluations)
         on_event({"event": "stage", "text": "training the winner on all training patients"})
-        train_final(folder, config, data, winner, device=config.device, on_event=on_event)
+        told: dict[str, Any] = {"device": config.device, "on_event": on_event}
+        train_final(folder.winner, config, data, winner, **told)
+        on_event({"event": "stage", "text": "training the winner's folds once more"})
+        judge(folder.winner, config, data, winner, **told)
         on_event({"event": "stage", "text": "exporting and verifying the classifier"})
-        _export(folder, config)
+        export(folder.winner, config, read_json(folder.config)["data"])
         on_event({"event": "stage", "text": "writing the report"})
         from ecg_nas.report import page  # matplotlib and jinja2, a second of import
 
@@ -160,56 +165,13 @@ def _timed(store: RunStore, on_event: OnEvent) -> OnEvent:
     return timed
 
 
-def _export(folder: RunFolder, config: RunConfig) -> None:
-    """Write the bundle of the winner, unless it is there."""
-    final, saved = read_json(folder.final), read_json(folder.config)
-    training = {
-        "source": saved["data"]["source"],
-        "split": saved["data"]["split"],
-        "fingerprint": saved["data"]["fingerprint"],
-        "fold_score": final["score"],
-        "folds": final["metrics"],
-        "patients": final["patients"],
-        "beats": final["beats"],
-        "recipe": final["training"],
-        "seeds": {"run": config.seed, "final": final["seed"]},
-        "method": config.method,
-        "space": config.space,
-        "weights": hashlib.sha256(folder.weights.read_bytes()).hexdigest(),
-    }
-    if _is_exported(folder, training):
-        return
-    from ecg_nas.export.bundle import write_bundle  # onnx, seconds of import
-
-    module, architecture, spec = load_final(folder, config)
-    write_bundle(
-        folder.bundle,
-        module=module,
-        architecture=architecture,
-        spec=spec,
-        classes=spec.signal.classes,
-        training=training,
-    )
-
-
-def _is_exported(folder: RunFolder, training: Mapping[str, Any]) -> bool:
-    from ecg_nas.deploy.bundle import load as load_bundle
-
-    if not folder.bundle.exists():
-        return False
-    try:
-        return bool(load_bundle(folder.bundle).manifest.training == training)
-    except BundleError:
-        return False  # altered or cut off: written anew
-
-
 def _summary(
     folder: RunFolder,
     evaluations: list[StoredEvaluation],
     winner: StoredEvaluation,
     spent: Mapping[str, float],
 ) -> dict[str, Any]:
-    final = read_json(folder.final)
+    final, held_out = read_json(folder.winner.final), read_json(folder.winner.held_out)
     trained = [e for e in evaluations if e.score is not None]
     return {
         "run": str(folder.path),
@@ -221,6 +183,11 @@ def _summary(
             "score": winner.score,
             "params": final["params"],
             "macs": final["macs"],
+        },
+        "held_out": {
+            "macro_f1_nsv": held_out["macro_f1_nsv"],
+            "interval": held_out["interval"].get("macro_f1_nsv"),
+            "temperature": held_out["temperature"],
         },
         "seconds": {
             "search": spent["search_seconds"],

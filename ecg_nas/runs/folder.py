@@ -7,7 +7,11 @@
 ``log.txt``             what happened when
 ``final.safetensors``   weights of the winner, trained on all training patients
 ``final.json``          what the winner is and how it was trained
+``held_out/``           networks of the winner's folds, trained once more
+``held_out.npz``        their outputs for the patients held out of each
+``held_out.json``       temperature and figures of these outputs, with intervals
 ``bundle/``             the exported classifier
+``candidates/KEY/``     the same files for other candidates that were exported
 ``report.html``         the report
 ``summary.json``        what ``ecg-nas search --json`` prints
 ======================  ==========================================================
@@ -34,6 +38,46 @@ FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """The paths of one candidate that is trained to be exported.
+
+    Attributes:
+        path: The folder; of the winner, that of the run.
+    """
+
+    path: Path
+
+    @property
+    def weights(self) -> Path:
+        """Weights, trained on all training patients."""
+        return self.path / "final.safetensors"
+
+    @property
+    def final(self) -> Path:
+        """What it is; written after its weights."""
+        return self.path / "final.json"
+
+    def fold(self, index: int) -> Path:
+        """Network of one fold, and its outputs for the patients held out."""
+        return self.path / "held_out" / f"fold-{index}.safetensors"
+
+    @property
+    def outputs(self) -> Path:
+        """Outputs for every training patient, of the network that was not trained on them."""
+        return self.path / "held_out.npz"
+
+    @property
+    def held_out(self) -> Path:
+        """What follows from the outputs; written after them."""
+        return self.path / "held_out.json"
+
+    @property
+    def bundle(self) -> Path:
+        """The exported classifier."""
+        return self.path / "bundle"
+
+
+@dataclass(frozen=True, slots=True)
 class RunFolder:
     """The paths in a run's folder.
 
@@ -54,19 +98,18 @@ class RunFolder:
         return self.path / "run.sqlite"
 
     @property
-    def weights(self) -> Path:
-        """Weights of the winner."""
-        return self.path / "final.safetensors"
+    def winner(self) -> ModelFolder:
+        """Files of the winner."""
+        return ModelFolder(self.path)
 
-    @property
-    def final(self) -> Path:
-        """What the winner is; written after its weights."""
-        return self.path / "final.json"
+    def candidate(self, key: str) -> ModelFolder:
+        """Files of another candidate that was exported."""
+        return ModelFolder(self.path / "candidates" / key)
 
     @property
     def bundle(self) -> Path:
-        """The exported classifier."""
-        return self.path / "bundle"
+        """The exported classifier of the winner."""
+        return self.winner.bundle
 
     @property
     def report(self) -> Path:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data_prep.beats import BeatSpec
-from data_prep.dataset import open_store
+from data_prep.dataset import BeatDataset, SignalStore, open_store
 from data_prep.events import OnEvent
 from ecg_nas import seeds
 from ecg_nas.errors import RunError
@@ -19,14 +19,35 @@ from ecg_nas.evaluation.representation import beat_spec
 from ecg_nas.evaluation.training import builder, cost_of
 from ecg_nas.files import whole
 from ecg_nas.runs.config import RunConfig
-from ecg_nas.runs.folder import RunFolder, read_json, write_json
+from ecg_nas.runs.folder import ModelFolder, read_json, write_json
 from ecg_nas.store import StoredEvaluation
-from ecg_nas.training.data import thin, to_device
+from ecg_nas.training.data import DeviceData, thin, to_device
 from ecg_nas.training.loop import train
 from search_spaces import Architecture, load
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A candidate that is trained to be exported, and what it is trained on.
+
+    Attributes:
+        signals: The side of the training patients.
+        beats: Those that have a class.
+        architecture: What it is.
+        spec: How its beats are cut.
+        build: Makes its untrained network.
+        data: The beats as its network takes them, on the device.
+    """
+
+    signals: SignalStore
+    beats: BeatDataset
+    architecture: Architecture
+    spec: BeatSpec
+    build: Callable[[], nn.Module]
+    data: DeviceData
 
 
 def best_of(evaluations: Sequence[StoredEvaluation]) -> StoredEvaluation:
@@ -46,7 +67,7 @@ def best_of(evaluations: Sequence[StoredEvaluation]) -> StoredEvaluation:
 
 
 def train_final(
-    folder: RunFolder,
+    folder: ModelFolder,
     config: RunConfig,
     store: Path,
     winner: StoredEvaluation,
@@ -67,15 +88,12 @@ def train_final(
         return
     from safetensors.torch import save_file  # with torch: only where networks are trained
 
-    signals = open_store(store, "train")
-    space = load(config.space)
-    architecture = space.from_json(winner.architecture)
-    spec = beat_spec(signals.signal_spec, architecture, config.fixed_representation)
+    subject = subject_of(config, store, winner, device=device)
+    spec, data = subject.spec, subject.data
     recipe = dataclasses.replace(
         config.training, epochs=config.final.epochs, keep_every=config.final.keep_every
     )
     started = time.perf_counter()
-    data = to_device(signals.cut(spec), device)
     rows = np.arange(len(data.labels))
     losses: list[float] = []
 
@@ -84,15 +102,11 @@ def train_final(
         on_event({"event": "final", "epoch": epoch, "epochs": recipe.epochs, "loss": loss})
 
     seed = seeds.derive(config.seed, "final", winner.slot)
-    module = train(
-        builder(space, architecture, spec), data, rows, recipe, seed=seed, on_epoch=on_epoch
-    )
-    cost = cost_of(space, architecture, spec)
+    module = train(subject.build, data, rows, recipe, seed=seed, on_epoch=on_epoch)
+    cost = cost_of(load(config.space), subject.architecture, spec)
     folder.final.unlink(missing_ok=True)  # of an earlier winner: no longer what the weights are
     with whole(folder.weights) as part:
-        # Channels-last weights are no plain memory, which is all the format knows.
-        weights = {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}
-        save_file(weights, part)
+        save_file(weights_of(module), part)
     kept = thin(data, rows, recipe.keep_every)
     write_json(
         folder.final,
@@ -110,7 +124,7 @@ def train_final(
             "beats": dict(
                 zip(data.classes, np.bincount(data.labels[kept], minlength=5).tolist(), strict=True)
             ),
-            "patients": list(signals.patients),
+            "patients": list(subject.signals.patients),
             "losses": losses,
             "device": data.device.type,
             "seconds": time.perf_counter() - started,
@@ -118,7 +132,30 @@ def train_final(
     )
 
 
-def load_final(folder: RunFolder, config: RunConfig) -> tuple[nn.Module, Architecture, BeatSpec]:
+def subject_of(config: RunConfig, store: Path, winner: StoredEvaluation, *, device: str) -> Subject:
+    """Return ``winner`` and the training patients' beats as it takes them, on ``device``."""
+    signals = open_store(store, "train")
+    space = load(config.space)
+    architecture = space.from_json(winner.architecture)
+    spec = beat_spec(signals.signal_spec, architecture, config.fixed_representation)
+    beats = signals.cut(spec)
+    return Subject(
+        signals=signals,
+        beats=beats,
+        architecture=architecture,
+        spec=spec,
+        build=builder(space, architecture, spec),
+        data=to_device(beats, device),
+    )
+
+
+def weights_of(module: nn.Module) -> dict[str, Tensor]:
+    """Return the state of ``module`` as safetensors can write it."""
+    # Channels-last weights are no plain memory, which is all the format knows.
+    return {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}
+
+
+def load_final(folder: ModelFolder, config: RunConfig) -> tuple[nn.Module, Architecture, BeatSpec]:
     """Return the trained winner as it was written, its architecture and how its beats are cut.
 
     Raises:

@@ -114,16 +114,28 @@ def predict(
     Raises:
         DivergedError: If an output is not finite.
     """
+    predicted: NDArray[np.int64] = logits(module, data, rows, batch).argmax(axis=1)
+    return predicted
+
+
+def logits(
+    module: nn.Module, data: DeviceData, rows: NDArray[np.int64], batch: int = 1024
+) -> NDArray[np.float32]:
+    """Return the outputs of ``module`` for the beats ``rows``: ``(n, classes)`` float32.
+
+    Raises:
+        DivergedError: If an output is not finite.
+    """
     module.eval()
     with isolated(0, data.device), torch.inference_mode():
         index = torch.from_numpy(rows).to(data.device)
-        logits = torch.cat(
+        outputs = torch.cat(
             [module(data.x[part], data.context[part]) for part in torch.split(index, batch)]
         )
-        if not bool(torch.isfinite(logits).all()):
+        if not bool(torch.isfinite(outputs).all()):
             raise DivergedError("the trained network's output is not finite")
-        predicted: NDArray[np.int64] = logits.argmax(dim=1).cpu().numpy()
-    return predicted
+        found: NDArray[np.float32] = outputs.float().cpu().numpy()
+    return found
 
 
 def _loss(logits: Tensor, y: Tensor, weights: Tensor, smoothing: float) -> Tensor:

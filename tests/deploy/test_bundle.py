@@ -75,8 +75,8 @@ def test_what_is_no_bundle_is_refused(copy, tmp_path):
 
 
 def test_another_format_version_says_so(copy):
-    change_manifest(copy, lambda content: content.update(format_version=2))
-    with pytest.raises(BundleError, match=r"reads bundles of format 1.* is of format 2"):
+    change_manifest(copy, lambda content: content.update(format_version=1))
+    with pytest.raises(BundleError, match=r"reads bundles of format 2.* is of format 1; the same "):
         load(copy)
 
 

@@ -39,6 +39,16 @@ def test_deployed_network_does_what_network_input_does(spec):
     np.testing.assert_allclose(ours, torch.softmax(logits, 1).numpy(), atol=1e-6)
 
 
+def test_a_temperature_divides_what_the_softmax_takes():
+    spec = SPECS["record"]
+    network = tiny_network(spec).eval()
+    inputs = example_inputs(spec, np.random.default_rng(1), beats=40)
+    plain = run_torch(DeployedNetwork(network, spec), inputs)
+    cooled = run_torch(DeployedNetwork(network, spec, temperature=2.5), inputs)
+    log_odds = np.log(plain / plain[:, :1])
+    np.testing.assert_allclose(np.log(cooled / cooled[:, :1]), log_odds / 2.5, atol=1e-4)
+
+
 @pytest.fixture(scope="module", params=["neighbours"])
 def exported(request, tmp_path_factory):
     spec = SPECS[request.param]
@@ -48,7 +58,7 @@ def exported(request, tmp_path_factory):
 def test_model_equals_torch_for_any_number_of_beats(exported):
     spec, folder = exported
     session = onnxruntime.InferenceSession(folder / MODEL)
-    network = DeployedNetwork(tiny_network(spec), spec)
+    network = DeployedNetwork(tiny_network(spec), spec, temperature=1.5)
     for beats in (1, 5, 128):
         inputs = example_inputs(spec, np.random.default_rng(beats), beats=beats)
         (found,) = session.run(None, inputs)

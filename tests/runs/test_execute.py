@@ -5,8 +5,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from data_prep.dataset import open_store
 from data_prep.errors import DataError
 from ecg_nas.deploy import bundle
 from ecg_nas.errors import ConfigError, RunError
@@ -75,7 +77,8 @@ def content(out):
             (e.slot, e.key, e.seed, e.origin, e.score, e.metrics) for e in opened.evaluations()
         ]
     weights = (out / "final.safetensors").read_bytes()
-    return evaluations, weights, (out / "bundle" / "model.onnx").read_bytes()
+    bundle = {path.name: path.read_bytes() for path in (out / "bundle").iterdir()}
+    return evaluations, weights, (out / "held_out.npz").read_bytes(), bundle
 
 
 def test_the_main_job_leaves_all_that_it_promises(whole):
@@ -86,6 +89,8 @@ def test_the_main_job_leaves_all_that_it_promises(whole):
         "log.txt",
         "final.safetensors",
         "final.json",
+        "held_out.npz",
+        "held_out.json",
         "bundle",
         "report.html",
         "summary.json",
@@ -117,6 +122,31 @@ def test_the_bundle_knows_its_data_and_its_fold_score(whole):
     assert str(out.parent) not in json.dumps(manifest)
 
 
+def test_every_patient_is_held_out_once_and_tells_the_temperature(whole, store):
+    out, summary, events = whole
+    assert [event["fold"] for event in events if event["event"] == "fold"] == [1, 2]
+    side = open_store(store, "train")
+    n_beats = int((side.beats["y"] >= 0).sum())
+    with np.load(out / "held_out.npz", allow_pickle=False) as arrays:
+        assert arrays["logits"].shape == (n_beats, 5)
+        assert np.array_equal(arrays["y"], side.beats["y"][side.beats["y"] >= 0])
+        for patient in range(len(side.patients)):
+            assert len(set(arrays["fold"][arrays["patient"] == patient])) == 1
+    manifest = bundle.load(out / "bundle").manifest
+    held_out = manifest.training["held_out"]
+    assert manifest.temperature == held_out["temperature"] == summary["held_out"]["temperature"]
+    assert held_out["beats"] == n_beats
+    assert not set(side.patients) & {one["patient"] for one in held_out["by_patient"]}
+
+
+def test_a_damaged_fold_is_trained_again(run, store, whole):
+    (run / "held_out.json").unlink()
+    (run / "held_out" / "fold-0.safetensors").write_bytes(b"cut off")
+    (run / "bundle" / "golden.npz").unlink()
+    execute(settings(run.parent, store), run, workers=1)
+    assert content(run) == content(whole[0])
+
+
 def test_events_tell_where_it_is(whole):
     names = [event["event"] for event in whole[2]]
     assert names.count("evaluated") == 3
@@ -128,9 +158,9 @@ def test_events_tell_where_it_is(whole):
 def test_stopped_at_any_stage_it_ends_as_if_it_had_not(whole, store, tmp_path):
     config, out = settings(tmp_path, store), tmp_path / "run"
 
-    def stop_at(name, text=None):
+    def stop_at(name, **facts):
         def stop(event):
-            if event["event"] == name and event.get("text", text) == text:
+            if event["event"] == name and facts.items() <= event.items():
                 raise KeyboardInterrupt
 
         return stop
@@ -140,8 +170,10 @@ def test_stopped_at_any_stage_it_ends_as_if_it_had_not(whole, store, tmp_path):
         stop_at("evaluated"),
         stop_at("told"),
         stop_at("final"),
-        stop_at("stage", "exporting and verifying the classifier"),
-        stop_at("stage", "writing the report"),
+        stop_at("fold"),
+        stop_at("fold", fold=2),
+        stop_at("stage", text="exporting and verifying the classifier"),
+        stop_at("stage", text="writing the report"),
     ):
         with pytest.raises(KeyboardInterrupt):
             execute(config, out, workers=1, on_event=moment)

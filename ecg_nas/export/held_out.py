@@ -1,0 +1,143 @@
+"""What the outputs for held-out patients tell: a temperature, and figures with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from ecg_nas.deploy import summaries
+from ecg_nas.seeds import generator
+from ecg_nas.training.metrics import per_class
+
+_LOWEST, _HIGHEST = 0.1, 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """A network's outputs for every training patient, each time trained without that patient.
+
+    Attributes:
+        logits: ``(beats, classes)`` float32, before the softmax.
+        y: ``(beats,)`` int64 labels.
+        patient: ``(beats,)`` int64 index into ``patients``.
+        fold: ``(beats,)`` int64 which of the trainings.
+        classes: Names of the classes.
+        patients: Names of the patients.
+    """
+
+    logits: NDArray[np.float32]
+    y: NDArray[np.int64]
+    patient: NDArray[np.int64]
+    fold: NDArray[np.int64]
+    classes: tuple[str, ...]
+    patients: tuple[str, ...]
+
+    def save(self, file: BinaryIO) -> None:
+        """Write the arrays as ``.npz``."""
+        arrays: dict[str, Any] = {
+            "logits": self.logits,
+            "y": self.y,
+            "patient": self.patient,
+            "fold": self.fold,
+            "classes": np.array(self.classes),
+            "patients": np.array(self.patients),
+        }
+        np.savez(file, **arrays)
+
+
+def fit_temperature(logits: NDArray[np.float32], y: NDArray[np.int64]) -> float:
+    """Return what to divide ``logits`` by so that the labels ``y`` are most likely, to 4 digits.
+
+    The order of the classes stays as it is, so no decision changes. Between 0.1 and 10: outputs
+    that are always right would ask for 0.
+
+    References:
+        Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv:1706.04599.
+    """
+    wide = logits.astype(np.float64)
+    rows = np.arange(len(y))
+
+    def loss(log_t: float) -> float:
+        return -float(log_softmax(wide / np.exp(log_t), axis=1)[rows, y].mean())
+
+    found = minimize_scalar(
+        loss, bounds=(np.log(_LOWEST), np.log(_HIGHEST)), method="bounded", options={"xatol": 1e-6}
+    )
+    return round(float(np.exp(found.x)), 4)
+
+
+def facts_of(outputs: HeldOut, *, named: bool) -> dict[str, Any]:
+    """Return temperature and figures of ``outputs``, JSON-able.
+
+    Args:
+        outputs: Outputs for held-out patients.
+        named: Whether patients are called by their names, not by numbers from 1.
+
+    Returns:
+        ``temperature``; ``ece`` with ``before`` and ``after`` it, after with each fold's outputs
+        divided by the temperature of the *other* folds; ``beats``, ``confusion``, ``per_class``,
+        ``accuracy``, ``macro_f1_nsv``; ``interval`` (95 %, patients drawn with replacement);
+        ``folds`` and ``by_patient``, the same in parts.
+    """
+    classes, n = outputs.classes, len(outputs.classes)
+    called = outputs.logits.argmax(axis=1).astype(np.int64)
+
+    def counts(group: NDArray[np.int64], groups: int) -> summaries.Counts:
+        return summaries.grouped_confusion(outputs.y, called, group, groups=groups, classes=n)
+
+    by_patient = counts(outputs.patient, len(outputs.patients))
+    matrix = by_patient.sum(0)
+    n_folds = int(outputs.fold.max()) + 1
+    names = outputs.patients if named else [f"{i + 1}" for i in range(len(outputs.patients))]
+    return {
+        "temperature": fit_temperature(outputs.logits, outputs.y),
+        "ece": _calibration_errors(outputs, n_folds),
+        "beats": int(matrix.sum()),
+        "confusion": matrix.tolist(),
+        "per_class": per_class(matrix, classes),
+        "accuracy": summaries.accuracy(matrix, classes),
+        "macro_f1_nsv": summaries.macro_f1_nsv(matrix, classes),
+        "interval": summaries.patient_intervals(
+            by_patient, classes, rng=generator("held-out bootstrap")
+        ),
+        "folds": [
+            {
+                "macro_f1_nsv": summaries.macro_f1_nsv(part, classes),
+                "patients": [names[i] for i in np.unique(outputs.patient[outputs.fold == fold])],
+            }
+            for fold, part in enumerate(counts(outputs.fold, n_folds))
+        ],
+        "by_patient": [
+            _of_patient(name, part, classes)
+            for name, part in zip(names, by_patient, strict=True)
+        ],
+    }  # fmt: skip
+
+
+def _calibration_errors(outputs: HeldOut, n_folds: int) -> dict[str, float | None]:
+    cooled = outputs.logits.astype(np.float64)
+    for fold in range(n_folds):
+        own = outputs.fold == fold
+        cooled[own] /= fit_temperature(outputs.logits[~own], outputs.y[~own])
+    plain = outputs.logits.astype(np.float64)
+    return {
+        name: summaries.calibration(
+            softmax(values, axis=1).astype(np.float32), outputs.y, outputs.classes
+        )["ece"]
+        for name, values in (("before", plain), ("after", cooled))
+    }
+
+
+def _of_patient(name: str, matrix: summaries.Counts, classes: Sequence[str]) -> dict[str, Any]:
+    figures = per_class(matrix, classes)
+    return {
+        "patient": name,
+        "beats": dict(zip(classes, matrix.sum(1).tolist(), strict=True)),
+        "f1": {name: figures[name]["f1"] for name in classes},
+    }

@@ -1,0 +1,66 @@
+"""From a trained candidate to its bundle."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from ecg_nas.deploy.bundle import load, without_names
+from ecg_nas.errors import BundleError
+from ecg_nas.runs.config import RunConfig
+from ecg_nas.runs.folder import ModelFolder, read_json
+from ecg_nas.runs.winner import load_final
+
+
+def export(folder: ModelFolder, config: RunConfig, data: Mapping[str, Any]) -> None:
+    """Write the bundle of the candidate in ``folder``, unless it is there.
+
+    Args:
+        folder: A candidate that was trained, its folds too.
+        config: Settings of the run.
+        data: What the run's ``config.json`` says of its data.
+
+    Raises:
+        RunError: If files of the candidate are missing or damaged.
+        BundleError: If the exported model does not compute what torch does.
+    """
+    final, held_out = read_json(folder.final), read_json(folder.held_out)
+    training = {
+        "source": data["source"],
+        "split": data["split"],
+        "fingerprint": data["fingerprint"],
+        "fold_score": final["score"],
+        "folds": final["metrics"],
+        "held_out": {name: held_out[name] for name in held_out if name not in ("slot", "key")},
+        "patients": final["patients"],
+        "beats": final["beats"],
+        "recipe": final["training"],
+        "seeds": {"run": config.seed, "final": final["seed"]},
+        "method": config.method,
+        "space": config.space,
+        "weights": hashlib.sha256(folder.weights.read_bytes()).hexdigest(),
+    }
+    if _is_exported(folder, training):
+        return
+    from ecg_nas.export.bundle import write_bundle  # onnx, seconds of import
+
+    module, architecture, spec = load_final(folder, config)
+    write_bundle(
+        folder.bundle,
+        module=module,
+        architecture=architecture,
+        spec=spec,
+        classes=spec.signal.classes,
+        temperature=held_out["temperature"],
+        training=training,
+    )
+
+
+def _is_exported(folder: ModelFolder, training: Mapping[str, Any]) -> bool:
+    if not folder.bundle.exists():
+        return False
+    try:
+        return bool(load(folder.bundle).manifest.training == without_names(training))
+    except BundleError:
+        return False  # altered, cut off or of an earlier format: written anew
