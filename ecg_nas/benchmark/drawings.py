@@ -31,12 +31,17 @@ def of_searches(
             high=high,
             hit_rate=at_optimum(curves).mean(axis=0) if note is None else None,
         )
-    n_seeds = len({trace.seed for trace in traces})
-    title = [f"{metric}; {n_seeds} searches each", *textwrap.wrap(note or "", _TITLE_WIDTH)]
-    return courses(methods, title="\n".join(title))
+    return courses(methods, title=_title(metric, traces, note))
 
 
-def of_fronts(traces: Sequence[Trace], yardstick: Yardstick, *, metric: str, cost: str) -> str:
+def of_fronts(
+    traces: Sequence[Trace],
+    yardstick: Yardstick,
+    *,
+    metric: str,
+    cost: str,
+    note: str | None = None,
+) -> str:
     """Return an SVG drawing of searches with two objectives: missing hypervolume over look-ups."""
     methods = {}
     for method in dict.fromkeys(trace.method for trace in traces):
@@ -44,12 +49,17 @@ def of_fronts(traces: Sequence[Trace], yardstick: Yardstick, *, metric: str, cos
         mean = curves.mean(axis=0)
         low, high = interval(curves) if len(curves) > 1 else (mean, mean)
         methods[method] = Course(regret=mean, low=low, high=high, hit_rate=None)
-    n_seeds = len({trace.seed for trace in traces})
     return courses(
         methods,
-        title=f"{metric} against {cost}; {n_seeds} searches each",
+        title=_title(f"{metric} against {cost}", traces, note),
         measure="share of the hypervolume still missing",
     )
+
+
+def _title(searched: str, traces: Sequence[Trace], note: str | None) -> str:
+    n_seeds = len({trace.seed for trace in traces})
+    lines = [f"{searched}; {n_seeds} searches each", *textwrap.wrap(note or "", _TITLE_WIDTH)]
+    return "\n".join(lines)
 
 
 def of_rankings(result: Mapping[str, Any]) -> str:

@@ -77,16 +77,17 @@ def summarise_fronts(
     metric: str,
     cost: str,
     against: str,
+    note: str | None = None,
 ) -> dict[str, Any]:
     """Return the comparison as JSON-able values.
 
     Returns:
         ``name``, ``budget``, ``seeds``, ``metric``, ``cost``, ``front`` (cells on the true front),
-        ``against`` and ``methods``: for each, ``hypervolume`` (share of the front's, 0..1) at
-        some look-ups with mean, standard deviation and median over seeds and the 95 % interval of
-        the mean, ``hypervolume_area`` (its mean over all look-ups), ``seconds_per_run``, ``code``
-        and, for rivals, ``verdict`` against the reference (two-sided Mann-Whitney U on the area,
-        ``p_holm`` below ``ALPHA``).
+        ``against``, ``note`` (see ``TableEvaluator.note``) and ``methods``: for each,
+        ``hypervolume`` (share of the front's, 0..1) at some look-ups with mean, standard deviation
+        and median over seeds and the 95 % interval of the mean, ``hypervolume_area`` (its mean
+        over all look-ups), ``seconds_per_run``, ``code`` and, for rivals, ``verdict`` against the
+        reference (two-sided Mann-Whitney U on the area, ``p_holm`` below ``ALPHA``).
     """
     methods = list(dict.fromkeys(trace.method for trace in traces))
     curves = {
@@ -122,6 +123,7 @@ def summarise_fronts(
         "cost": cost,
         "front": yardstick.front,
         "against": against,
+        "note": note,
         "methods": figures,
     }
 

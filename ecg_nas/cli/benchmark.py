@@ -155,7 +155,11 @@ def _two_objectives(
     from ecg_nas.benchmark.harness import cell_costs
 
     yardstick = Yardstick.of(evaluator.cells()[1], cell_costs(evaluator, second))
-    titles = {"metric": evaluator.metric, "cost": second.cost}
+    titles: dict[str, Any] = {
+        "metric": evaluator.metric,
+        "cost": second.cost,
+        "note": evaluator.note,
+    }
     result = summarise_fronts(
         traces, yardstick, name=name, budget=budget, against=against, **titles
     )
@@ -185,8 +189,7 @@ def _lines(result: Mapping[str, Any]) -> Iterator[str]:
             f"{name:<{width}}{regrets}{between:<14}{_figure(hits, '.0%'):>10}"
             f"{_figure(test, '.2f'):>10}{figures['seconds_per_run']:>8.1f}  {verdict}"
         ).rstrip()
-    if result["note"] is not None:
-        yield f"Note: {result['note']}"
+    yield from _note(result)
 
 
 def _front_lines(result: Mapping[str, Any]) -> Iterator[str]:
@@ -207,6 +210,12 @@ def _front_lines(result: Mapping[str, Any]) -> Iterator[str]:
         verdict = figures.get("verdict", "")
         line = f"{name:<{width}}{shares}{between:<14}{figures['seconds_per_run']:>8.1f}  {verdict}"
         yield line.rstrip()
+    yield from _note(result)
+
+
+def _note(result: Mapping[str, Any]) -> Iterator[str]:
+    if result["note"] is not None:
+        yield f"Note: {result['note']}"
 
 
 def _figure(value: float | None, form: str) -> str:

@@ -284,8 +284,8 @@ def _note(scores: _Floats, whole: bool) -> str:
         else f"proposals were confined to the {len(scores):,} measured cells, {share:.2%} of all; "
     )
     return (
-        f"{confined}the best {len(best)} are within {best[-1] - best[0]:.2f} points, so only "
-        "regret is given, no hit rate"
+        f"{confined}the best {len(best)} are within {best[-1] - best[0]:.2f} points, too close for "
+        "a hit rate"
     )
 
 

@@ -74,6 +74,8 @@ def test_a_sample_of_cells_gives_regret_only_and_says_why(tmp_path):
     assert text.splitlines()[-1].startswith("Note: proposals were confined to the 60")
     assert text.splitlines()[2].split()[-3:-1] == ["-", "-"]
     assert found["comparison"]["rivals"]["regularized-evolution"]["trainings_to_optimum"] is None
+    result = invoke("nb101", "--table", table, *methods, "--seeds", 2, "--cost", "params")
+    assert result.stdout.splitlines()[-1].startswith("Note: proposals were confined to the 60")
 
 
 def test_standard_output_is_json_alone(table):

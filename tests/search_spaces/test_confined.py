@@ -65,6 +65,12 @@ def test_distance_counts_edges_and_operations(space, cells):
             assert distances[place] == best_fit(arch, cells[place])
 
 
+def test_distances_do_not_depend_on_the_version_of_numpy(space, cells, monkeypatch):
+    found = space.distances(cells[-1])
+    monkeypatch.delattr(np, "bitwise_count", raising=False)
+    np.testing.assert_array_equal(space.distances(cells[-1]), found)
+
+
 @pytest.mark.parametrize(
     ("ops", "edges", "distance"),
     [
