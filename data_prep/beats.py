@@ -23,6 +23,7 @@ __all__ = [
     "cut_beats",
     "cut_windows",
     "network_input",
+    "with_neighbours",
 ]
 
 
@@ -73,14 +74,7 @@ def cut_beats(
     if signal.ndim != 2 or signal.shape[1] != n_leads:
         raise DataError(f"the signal must be (samples, {n_leads} leads); got {signal.shape}")
     own = cut_windows(signal, positions, spec.before, spec.samples)
-    windows = own
-    if spec.neighbours:
-        windows = np.zeros((len(own), spec.window_channels, spec.samples), dtype=np.float32)
-        windows[:, :n_leads] = own
-        for step in range(1, spec.neighbours + 1):
-            at = n_leads * (2 * step - 1)
-            windows[step:, at : at + n_leads] = own[:-step]
-            windows[:-step, at + n_leads : at + 2 * n_leads] = own[step:]
+    windows = with_neighbours(own, np.arange(len(own)), spec) if spec.neighbours else own
     levels = running_levels(own, spec) if spec.causal else record_levels(own, spec)
     rhythm = running_context if spec.causal else rhythm_context
     return Cut(
@@ -90,6 +84,29 @@ def cut_beats(
         level=levels.level,
         context=rhythm(times_s, spec.rhythm),
     )
+
+
+def with_neighbours(
+    own: NDArray[np.float32], beats: NDArray[np.int64], spec: BeatSpec
+) -> NDArray[np.float32]:
+    """Return the windows of some beats with those of their neighbours, ordered as in :class:`Cut`.
+
+    Args:
+        own: ``(beats, leads, samples)`` own windows of all beats of the record.
+        beats: Indices of the beats that are wanted.
+        spec: How they were cut.
+    """
+    if not spec.neighbours:
+        return own[beats]
+    n_leads = own.shape[1]
+    windows = np.zeros((len(beats), spec.window_channels, own.shape[2]), dtype=np.float32)
+    windows[:, :n_leads] = own[beats]
+    for step in range(1, spec.neighbours + 1):
+        at = n_leads * (2 * step - 1)
+        for first, neighbour in ((at, beats - step), (at + n_leads, beats + step)):
+            there = (neighbour >= 0) & (neighbour < len(own))
+            windows[there, first : first + n_leads] = own[neighbour[there]]
+    return windows
 
 
 def network_input(

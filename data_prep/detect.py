@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -28,7 +28,7 @@ from data_prep.signal import band_pass, bridge_gaps, resample
 # How late each detector reports a peak: its median against annotated peaks.
 _DELAY_S: Final = {"pantompkins1985": 0.050, "kalidas2017": 0.033, "neurokit": 0.0}
 
-_BLOCK_S: Final = 600
+BLOCK_S: Final = 600
 _MARGIN_S: Final = 30  # a multiple of the agreement window, so that the windows lie on one grid
 
 # The detectors' time constants suit this rate; a day at 1,000 Hz would take four times as long.
@@ -81,16 +81,37 @@ def detect_in_blocks(read: Read, n_samples: int, fs_hz: float) -> NDArray[np.int
     Raises:
         DataError: If the rate is not above 0.
     """
+    found = list(detect_by_block(read, n_samples, fs_hz))
+    return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+
+
+def detect_by_block(read: Read, n_samples: int, fs_hz: float) -> Iterator[NDArray[np.int64]]:
+    """Yield the R peaks block by block; together they are what :func:`detect_in_blocks` returns.
+
+    When the peaks of a block come, ``read`` was called for at least half a minute behind the last
+    of them, or up to the recording's end.
+
+    Args:
+        read: As for :func:`detect_in_blocks`.
+        n_samples: Length of the recording.
+        fs_hz: Sampling rate.
+
+    Raises:
+        DataError: If the rate is not above 0.
+    """
     if not (math.isfinite(fs_hz) and fs_hz > 0):
         raise DataError(f"the sampling rate must be above 0; got {fs_hz}")
-    found = []
-    for block in range(math.ceil(n_samples / (_BLOCK_S * fs_hz))):
-        first, last = (round((block + k) * _BLOCK_S * fs_hz) for k in (0, 1))
+    previous = -(1 << 40)
+    for block in range(math.ceil(n_samples / (BLOCK_S * fs_hz))):
+        first, last = (round((block + k) * BLOCK_S * fs_hz) for k in (0, 1))
         start = max(first - round(_MARGIN_S * fs_hz), 0)
         stop = min(last + round(_MARGIN_S * fs_hz), n_samples)
         peaks = start + _detect_block(read(start, stop), fs_hz)
-        found.append(peaks[(peaks >= first) & (peaks < min(last, n_samples))])
-    return _apart(np.concatenate(found), fs_hz) if found else np.zeros(0, dtype=np.int64)
+        peaks = peaks[(peaks >= first) & (peaks < min(last, n_samples))]
+        # Two blocks, or two candidates, may have found the same beat.
+        apart = np.diff(peaks, prepend=previous) >= 0.5 * _REFRACTORY_S * fs_hz
+        previous = int(peaks[-1]) if len(peaks) else previous
+        yield peaks[apart]
 
 
 def _detect_block(signal: NDArray[np.float32], fs_hz: float) -> NDArray[np.int64]:
@@ -253,9 +274,3 @@ def _settle(
         peaks[here] = best[here]
         unsettled &= ~here
     return peaks, is_high
-
-
-def _apart(peaks: NDArray[np.int64], fs_hz: float) -> NDArray[np.int64]:
-    """Drop a peak that two blocks, or two candidates, found at the same place."""
-    apart = np.diff(peaks, prepend=-(1 << 40)) >= 0.5 * _REFRACTORY_S * fs_hz
-    return peaks[apart]

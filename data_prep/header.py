@@ -69,12 +69,14 @@ class Header:
         n_samples: Length in frames.
         channels: The leads, in the order of the columns.
         segments: Name (``~``: a gap) and frames of each part of a record in several parts.
+        states_length: Whether the header says how long it is; else its files do.
     """
 
     fs_hz: float
     n_samples: int
     channels: tuple[Lead, ...]
     segments: tuple[tuple[str, int], ...] = ()
+    states_length: bool = True
 
     @property
     def leads(self) -> tuple[str, ...]:
@@ -103,11 +105,12 @@ def read_header(path: str | Path) -> Header:
             f"{len(lines) - 1}: is it truncated?"
         )
     channels = tuple(_lead_line(_file(path), line) for line in lines[1 : 1 + n_leads])
-    if channels and not n_samples:
+    states_length = n_samples > 0
+    if channels and not states_length:
         n_samples = _frames_of_files(path, channels)
     if not channels or not n_samples:
         raise DataError(f"record {path} must hold samples of at least one lead; it holds none")
-    return Header(fs_hz=fs_hz, n_samples=n_samples, channels=channels)
+    return Header(fs_hz=fs_hz, n_samples=n_samples, channels=channels, states_length=states_length)
 
 
 def segment_names(path: Path) -> list[str]:

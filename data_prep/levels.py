@@ -119,15 +119,30 @@ class RunningLevels:
             self._reference = _median(self._recent)
 
 
+def qrs_sizes(own: NDArray[np.float32], spec: BeatSpec) -> NDArray[np.float32]:
+    """Return ``(beats, leads)``: the QRS complex from peak to peak, mV.
+
+    Args:
+        own: ``(beats, leads, samples)`` windows.
+        spec: How they were cut.
+    """
+    qrs = _around_peak(own, spec, _QRS_S)
+    return np.asarray(qrs.max(axis=2) - qrs.min(axis=2), dtype=np.float32)
+
+
 def _amplitudes(own: NDArray[np.float32], spec: BeatSpec) -> NDArray[np.float32]:
     """Return ``(beats, leads)``: peak-to-peak of the QRS complex, or height of the R peak."""
     if len(own) == 0:
         return np.zeros(own.shape[:2], dtype=np.float32)
-    reach = round((_PEAK_S if spec.scale == "r-peak" else _QRS_S) * spec.signal.fs_hz)
-    qrs = own[:, :, max(spec.before - reach, 0) : spec.before + reach + 1]
     if spec.scale == "r-peak":
-        return np.asarray(np.abs(qrs).max(axis=2), dtype=np.float32)
-    return np.asarray(qrs.max(axis=2) - qrs.min(axis=2), dtype=np.float32)
+        peak = _around_peak(own, spec, _PEAK_S)
+        return np.asarray(np.abs(peak).max(axis=2), dtype=np.float32)
+    return qrs_sizes(own, spec)
+
+
+def _around_peak(own: NDArray[np.float32], spec: BeatSpec, seconds: float) -> NDArray[np.float32]:
+    reach = round(seconds * spec.signal.fs_hz)
+    return own[:, :, max(spec.before - reach, 0) : spec.before + reach + 1]
 
 
 def _median(

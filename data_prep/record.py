@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from data_prep._annotation_file import decode
+from data_prep.annotations import Annotations, beats_of
 from data_prep.errors import DataError
+from data_prep.frames import at_rate, frames_around
 from data_prep.header import Header, Lead, read_header, refuse_short_files
 from data_prep.labels import BEAT_SYMBOLS
 from data_prep.leads import choose_leads
@@ -27,31 +29,13 @@ __all__ = [
     "read_annotations",
     "read_header",
     "read_record",
+    "read_signal",
     "write_annotations",
     "write_record",
 ]
 
-# What one unit of the header is in millivolt.
-_MILLIVOLT = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "v": 1e3}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Annotations:
-    """All annotations of one annotator on one record: beats, rhythms, noise, comments.
-
-    Attributes:
-        samples: ``(n,)`` int64 positions in samples at ``fs_hz``, in the order of the file.
-        symbols: ``(n,)`` one-character WFDB symbols.
-        subtypes: ``(n,)`` int64 subtypes (noise flags of ``~``).
-        aux: ``(n,)`` auxiliary texts such as ``(AFIB``, without trailing NULs.
-        fs_hz: Sampling rate of the positions.
-    """
-
-    samples: NDArray[np.int64]
-    symbols: NDArray[np.str_]
-    subtypes: NDArray[np.int64]
-    aux: tuple[str, ...]
-    fs_hz: float
+MILLIVOLT = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3}
+"""What one unit, in lower case, is in millivolt; micro has two characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +92,7 @@ def read_record(
         else choose_leads(header.leads, leads, where=f"record {path}")
     )
     refuse_short_files(path, header)
-    signal = _read_signal(path, header, columns)
+    signal = read_signal(path, header, columns)
     fs_hz = header.fs_hz * header.oversampling(columns)
     notes = None if annotator is None else read_annotations(path, annotator, fs_hz=header.fs_hz)
     beats, symbols = beats_of(notes, fs_hz, len(signal), beat_symbols, where=str(path))
@@ -170,32 +154,63 @@ def read_annotations(
     )
 
 
-def beats_of(
-    notes: Annotations | None,
-    fs_hz: float,
-    n_samples: int,
-    beat_symbols: Collection[str] = BEAT_SYMBOLS,
-    *,
-    where: str,
-) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
-    """Return positions (in samples at ``fs_hz``, ascending) and symbols of the beats in ``notes``.
+def read_signal(
+    path: Path, header: Header, columns: Sequence[int], start: int = 0, stop: int | None = None
+) -> NDArray[np.float32]:
+    """Read samples ``start`` to ``stop`` of some leads, without the rest of the recording.
+
+    Args:
+        path: The record without extension.
+        header: Its header; its files were found long enough (``refuse_short_files``).
+        columns: Which leads.
+        start: First sample, at the rate of the fastest of these leads.
+        stop: One past the last sample, not past the end; by default the end.
+
+    Returns:
+        ``(samples, columns)`` in mV at that rate: a slower lead is interpolated; a lead that a
+        part of the record lacks is NaN there. Pieces equal what is read as a whole.
 
     Raises:
-        DataError: If a beat lies outside of the ``n_samples`` of the record ``where``.
+        DataError: If the signals are malformed, or a lead is not a voltage.
     """
-    if notes is None:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.str_)
-    is_beat = np.isin(notes.symbols, list(beat_symbols))
-    # Some annotators count at another rate than the signal's.
-    samples = np.rint(notes.samples[is_beat] * (fs_hz / notes.fs_hz)).astype(np.int64)
-    outside = samples[(samples < 0) | (samples >= n_samples)]
-    if len(outside):
-        raise DataError(
-            f"the beats of record {where} must lie within its {n_samples} samples; one is at "
-            f"{outside[0]}"
-        )
-    order = np.argsort(samples, kind="stable")
-    return samples[order], notes.symbols[is_beat][order]
+    rate = header.oversampling(columns)
+    stop = header.n_samples * rate if stop is None else stop
+    if header.segments:
+        return _read_parts(path, header, columns, start, stop)
+    channels = [header.channels[column] for column in columns]
+    scales = [_millivolt(lead, path) for lead in channels]
+    first, last = frames_around(start, stop, rate, header.n_samples)
+    if any(lead.fmt == "8" for lead in channels):
+        first = 0  # it holds differences
+    if not header.states_length:
+        first, last = 0, header.n_samples  # wfdb takes a whole record only
+    import wfdb
+
+    raw = _guard(
+        lambda: wfdb.rdrecord(
+            str(path),
+            sampfrom=first,
+            sampto=last if header.states_length else None,
+            channels=list(columns),
+            smooth_frames=False,
+            return_res=32,
+        ),
+        f"the signals of record {path} must be readable",
+    )
+    out = np.empty((stop - start, len(columns)), dtype=np.float32)
+    for place, (lead, scale) in enumerate(zip(channels, scales, strict=True)):
+        values, per_frame = raw.e_p_signal[place], lead.per_frame
+        if len(values) != (last - first) * per_frame:
+            raise DataError(
+                f"lead {lead.name} of record {path} must hold {header.n_samples} samples as its "
+                f"header says; got {first + len(values) // per_frame}: is the file truncated?"
+            )
+        values = at_rate(values, per_frame, first, start, stop, rate)
+        with np.errstate(over="ignore"):  # looked at below
+            np.multiply(values, scale, out=out[:, place], casting="same_kind")
+    if np.isinf(out).any():
+        raise DataError(f"the signals of record {path} must be finite; its gains make them not so")
+    return out
 
 
 def write_annotations(
@@ -337,60 +352,27 @@ def _write(path: Path, names: Sequence[str], write: Callable[[str], None]) -> li
     return [path.with_name(name) for name in names]
 
 
-def _read_signal(path: Path, header: Header, columns: Sequence[int]) -> NDArray[np.float32]:
-    """Return ``(samples, columns)`` in mV, at the rate of the fastest of these leads.
-
-    A slower lead is interpolated; a lead that a part of the record lacks is NaN there.
-    """
-    if header.segments:
-        return _read_parts(path, header, columns)
-    channels = [header.channels[column] for column in columns]
-    scales = [_millivolt(lead, path) for lead in channels]
-    import wfdb
-
-    raw = _guard(
-        lambda: wfdb.rdrecord(
-            str(path), channels=list(columns), smooth_frames=False, return_res=32
-        ),
-        f"the signals of record {path} must be readable",
-    )
-    for lead, values in zip(channels, raw.e_p_signal, strict=True):
-        if len(values) != header.n_samples * lead.per_frame:
-            raise DataError(
-                f"lead {lead.name} of record {path} must hold {header.n_samples} samples as its "
-                f"header says; got {len(values) // lead.per_frame}: is the file truncated?"
-            )
-    rate = header.oversampling(columns)
-    out = np.empty((header.n_samples * rate, len(columns)), dtype=np.float32)
-    for place, (lead, scale) in enumerate(zip(channels, scales, strict=True)):
-        values = raw.e_p_signal[place]
-        if lead.per_frame != rate:
-            times = np.arange(len(out)) / rate
-            values = np.interp(times, np.arange(len(values)) / lead.per_frame, values)
-        with np.errstate(over="ignore"):  # looked at below
-            np.multiply(values, scale, out=out[:, place], casting="same_kind")
-    if np.isinf(out).any():
-        raise DataError(f"the signals of record {path} must be finite; its gains make them not so")
-    return out
-
-
-def _read_parts(path: Path, header: Header, columns: Sequence[int]) -> NDArray[np.float32]:
-    out = np.full((header.n_samples, len(columns)), np.nan, dtype=np.float32)
+def _read_parts(
+    path: Path, header: Header, columns: Sequence[int], start: int, stop: int
+) -> NDArray[np.float32]:
+    out = np.full((stop - start, len(columns)), np.nan, dtype=np.float32)
+    wanted = [header.leads[column] for column in columns]
     at = 0
     for name, length in header.segments:
-        if name != "~" and length:
+        first, last = max(start, at), min(stop, at + length)
+        if name != "~" and first < last:
             part = read_header(path.with_name(name))
-            wanted = [header.leads[column] for column in columns]
             places = [place for place, lead in enumerate(wanted) if lead in part.leads]
             own = [part.leads.index(wanted[place]) for place in places]
             if own:
-                out[at : at + length, places] = _read_signal(path.with_name(name), part, own)
+                piece = read_signal(path.with_name(name), part, own, first - at, last - at)
+                out[first - start : last - start, places] = piece
         at += length
     return out
 
 
 def _millivolt(lead: Lead, path: Path) -> float:
-    scale = _MILLIVOLT.get(lead.unit.strip().casefold())
+    scale = MILLIVOLT.get(lead.unit.strip().casefold())
     if scale is None:
         raise DataError(
             f"lead {lead.name} of record {path} must be in V, mV or uV; it is in {lead.unit!r}"

@@ -21,7 +21,7 @@ from data_prep.spec import BASELINE_S, HIGH_PASS_HZ, LOW_PASS_S, BeatSpec, Signa
 # Side lobes at -53 dB.
 _KAISER_BETA = 5.0
 _LOW_PASS_ORDER = 4
-_HIGH_PASS_ORDER = 2
+HIGH_PASS_ORDER = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class HighPass:
     def __init__(self, fs_hz: float) -> None:
         from scipy.signal import butter, sosfilt_zi
 
-        self._sections = butter(_HIGH_PASS_ORDER, HIGH_PASS_HZ, "highpass", fs=fs_hz, output="sos")
+        self._sections = butter(HIGH_PASS_ORDER, HIGH_PASS_HZ, "highpass", fs=fs_hz, output="sos")
         self._at_rest = sosfilt_zi(self._sections)
         self._state: NDArray[np.float64] | None = None
 
@@ -262,7 +262,7 @@ def band_pass(
     out = signal
     filters = []
     if low > 0:
-        filters.append(butter(_HIGH_PASS_ORDER, low, "highpass", fs=fs_hz, output="sos"))
+        filters.append(butter(HIGH_PASS_ORDER, low, "highpass", fs=fs_hz, output="sos"))
     if high > 0:
         filters.append(butter(_LOW_PASS_ORDER, high, "lowpass", fs=fs_hz, output="sos"))
     for sections in filters:

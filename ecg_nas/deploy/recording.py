@@ -1,0 +1,229 @@
+"""Classify the beats of a whole recording, read piece by piece.
+
+Filters, windows, levels and rhythm are those of an evaluation on the same recording, number by
+number. The signal is read once; what is kept are the beats' windows (about 80 MB a day), since
+the median beat and the mean interval that a network may compare with are of all of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_prep import quality
+from data_prep.beats import BeatSpec, with_neighbours
+from data_prep.blocks import PIECE_S, RecordingReader
+from data_prep.levels import Levels, qrs_sizes, record_levels, running_levels
+from data_prep.quality import Stretch
+from data_prep.recording import Recording
+from data_prep.rhythm import rhythm_context, running_context
+from ecg_nas.deploy.classify import Classifier
+from ecg_nas.errors import BundleError
+
+DETECTED: Final = "detected"
+BATCH: Final = 256
+
+# A QRS complex outside of these is no heart's: its unit is wrong.
+_PLAUSIBLE_MV: Final = (0.03, 20.0)
+# Leads in which the QRS complex of most hearts points up.
+_UPRIGHT: Final = frozenset({"i", "ii", "mlii", "mli", "v5", "v6", "mv5", "cm5"})
+_DOWN: Final = 2.0  # times as far down as up
+
+Progress = Callable[[float, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifiedRecording:
+    """The beats of one recording and what was made of them.
+
+    Attributes:
+        recording: Which one.
+        beats_from: ``detected``, or the annotator that gave the beats.
+        gated: Whether beats where the signal is unreadable were left out.
+        classes: Names of the classes.
+        samples: ``(beats,)`` int64 R peaks, in samples of the recording.
+        called: ``(beats,)`` int64 index of the class; -1 where a lead that the network needs
+            cannot be read, so that the beat is not classified.
+        probabilities: ``(beats, classes)`` float32; NaN where it is not classified.
+        qrs_mv: ``(leads,)`` median size of the QRS complexes; 0 without beats.
+        stretches: Where leads cannot be read.
+        warnings: What there is to doubt.
+        seconds: How long it took.
+    """
+
+    recording: Recording
+    beats_from: str
+    gated: bool
+    classes: tuple[str, ...]
+    samples: NDArray[np.int64]
+    called: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    qrs_mv: NDArray[np.float32]
+    stretches: tuple[Stretch, ...]
+    warnings: tuple[str, ...]
+    seconds: float
+
+    @property
+    def times_s(self) -> NDArray[np.float64]:
+        """Times of the beats."""
+        return self.samples / self.recording.fs_hz
+
+    @property
+    def unreadable(self) -> list[tuple[float, float]]:
+        """The times at which no lead can be read."""
+        return quality.spans(self.stretches, range(len(self.recording.leads)), of_all=True)
+
+    @property
+    def partly_unreadable(self) -> list[tuple[float, float]]:
+        """The times at which a lead that the network needs cannot be read."""
+        return quality.spans(self.stretches)
+
+
+def classify_recording(
+    classifier: Classifier,
+    recording: Recording,
+    *,
+    beats: str = DETECTED,
+    gate: bool | None = None,
+    piece_s: float = PIECE_S,
+    on_progress: Progress = lambda done_s, duration_s: None,
+) -> ClassifiedRecording:
+    """Classify the beats of a recording.
+
+    Args:
+        classifier: The model.
+        recording: Opened with as many leads as the model takes, in its order.
+        beats: ``detected``, or the extension of an annotation file whose beats are taken.
+        gate: Whether beats in unreadable stretches are left out (no lead is readable) or left
+            unclassified (not all are); by default for detected beats only, since who annotated a
+            beat has seen it.
+        piece_s: Seconds to read at a time; no result depends on it.
+        on_progress: Called with the seconds done and the recording's duration.
+
+    Raises:
+        BundleError: If the recording was opened with another number of leads.
+        DataError: If it cannot be read.
+    """
+    began = time.perf_counter()
+    spec = classifier.bundle.spec
+    if len(recording.leads) != len(spec.signal.leads):
+        raise BundleError(
+            f"the bundle {classifier.bundle.folder} needs {len(spec.signal.leads)} leads "
+            f"({', '.join(spec.signal.leads)}); got {', '.join(recording.leads)}"
+        )
+    reader = RecordingReader(recording, spec, piece_s=piece_s)
+    blocks = reader.detected() if beats == DETECTED else reader.given(recording.beats(beats))
+    samples, windows = [np.zeros(0, dtype=np.int64)], [_no_windows(spec)]
+    for block in blocks:
+        samples.append(block.samples)
+        windows.append(block.windows)
+        on_progress(block.done_s, recording.duration_s)
+    positions, own = np.concatenate(samples), np.concatenate(windows)
+    del windows
+    qrs_mv = _usual_size(own, spec)
+    stretches = reader.quality.finish(qrs_mv)
+    readable = np.ones(len(positions), dtype=bool)
+    gated = beats == DETECTED if gate is None else gate
+    if gated:
+        times_s = positions / recording.fs_hz
+        leads = range(len(recording.leads))
+        lost = quality.inside(times_s, quality.spans(stretches, leads, of_all=True))
+        readable = ~quality.inside(times_s, quality.spans(stretches))[~lost]
+        if lost.any():
+            positions, own = positions[~lost], own[~lost]
+    probabilities = np.full((len(positions), len(spec.signal.classes)), np.nan, dtype=np.float32)
+    for rows, inputs in _inputs(own, positions / recording.fs_hz, readable, spec):
+        probabilities[rows] = classifier.run(inputs)
+    called = np.full(len(positions), -1, dtype=np.int64)
+    called[readable] = probabilities[readable].argmax(axis=1)
+    return ClassifiedRecording(
+        recording=recording,
+        beats_from=beats,
+        gated=gated,
+        classes=classifier.bundle.classes,
+        samples=positions,
+        called=called,
+        probabilities=probabilities,
+        qrs_mv=qrs_mv,
+        stretches=stretches,
+        warnings=tuple(_doubts(recording, own[readable], qrs_mv, spec)),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _no_windows(spec: BeatSpec) -> NDArray[np.float32]:
+    return np.zeros((0, len(spec.signal.leads), spec.samples), dtype=np.float32)
+
+
+def _usual_size(own: NDArray[np.float32], spec: BeatSpec) -> NDArray[np.float32]:
+    if len(own) == 0:
+        return np.zeros(own.shape[1], dtype=np.float32)
+    return np.asarray(np.median(qrs_sizes(own, spec), axis=0), dtype=np.float32)
+
+
+def _inputs(
+    own: NDArray[np.float32],
+    times_s: NDArray[np.float64],
+    readable: NDArray[np.bool_],
+    spec: BeatSpec,
+) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[np.float32]]]]:
+    """Yield the network's inputs batch by batch, and which beats they are of.
+
+    All beats take part in the rhythm and as neighbours, the readable ones in the levels.
+    """
+    if len(own) == 0:
+        return
+    levels = _levels(own, readable, spec)
+    context = (running_context if spec.causal else rhythm_context)(times_s, spec.rhythm)
+    wanted = np.flatnonzero(readable)
+    for first in range(0, len(wanted), BATCH):
+        rows = wanted[first : first + BATCH]
+        level = levels.level[first : first + BATCH]
+        yield (
+            rows,
+            {
+                "window": with_neighbours(own, rows, spec),
+                "scale": levels.scale[level],
+                "reference": levels.reference[level],
+                "context": context[rows],
+            },
+        )
+
+
+def _levels(own: NDArray[np.float32], readable: NDArray[np.bool_], spec: BeatSpec) -> Levels:
+    """Return the levels of the readable beats."""
+    kept = own if readable.all() else own[readable]
+    return running_levels(kept, spec) if spec.causal else record_levels(kept, spec)
+
+
+def _doubts(
+    recording: Recording, own: NDArray[np.float32], qrs_mv: NDArray[np.float32], spec: BeatSpec
+) -> Iterator[str]:
+    """Say what looks like a wrong unit or a lead upside down."""
+    low, high = _PLAUSIBLE_MV
+    for place, (lead, size) in enumerate(zip(recording.leads, qrs_mv.tolist(), strict=True)):
+        if size > high:
+            yield (
+                f"the QRS complexes of lead {lead} measure {size:,.0f} mV: are its values in uV?"
+            )
+        elif 0 < size < low:
+            yield (
+                f"the QRS complexes of lead {lead} measure {size:.2g} mV: is its unit right, and "
+                "the electrode on?"
+            )
+        elif len(own) and lead.casefold() in _UPRIGHT:
+            # Beats spread over the recording are enough for a look.
+            some = own[:: max(len(own) // 1000, 1), place : place + 1]
+            middle = np.median(some, axis=0)[0]
+            reach = round(0.06 * spec.signal.fs_hz)
+            qrs = middle[max(spec.before - reach, 0) : spec.before + reach + 1]
+            if -float(qrs.min()) > _DOWN * max(float(qrs.max()), 1e-6):
+                yield (
+                    f"the usual QRS complex of lead {lead} points down, which is rare in this "
+                    "lead: are its electrodes swapped?"
+                )

@@ -1,0 +1,112 @@
+"""``ecg-nas classify``: whole recordings through the command line."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from bundles import ectopic_signal, tiny_bundle
+from click.testing import CliRunner
+from recordings import write_csv, write_edf
+
+from data_prep.record import read_annotations, write_annotations, write_record
+from ecg_nas.cli import main
+
+
+EXTRA = ("onnx", "onnxscript", "pyarrow", "pymoo", "safetensors", "torch", "torch_geometric")
+
+
+def classify(*words):
+    return CliRunner().invoke(main, ["classify", *map(str, words)])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A bundle and one recording in three formats."""
+    folder = tmp_path_factory.mktemp("made")
+    tiny_bundle(folder / "bundle")
+    signal, beats, symbols = ectopic_signal(np.random.default_rng(7), fs_hz=250.0)
+    write_record(folder / "w", signal=signal, fs_hz=250.0, leads=("MLII", "V1"), gain=1000)
+    write_annotations(folder / "w", "atr", samples=beats, symbols=symbols, fs_hz=250.0)
+    write_csv(folder / "c.csv", signal, leads=("MLII (mV)", "V1 (mV)"))
+    write_edf(folder / "e.edf", signal.T, per_frame=(250, 250), labels=("ECG MLII", "ECG V1"))
+    return folder
+
+
+def test_recordings_of_all_formats_give_the_same_beats(made, tmp_path):
+    files = [made / name for name in ("w", "c.csv", "e.edf")]
+    result = classify(made / "bundle", *files, "--out", tmp_path / "new" / "out", "--json", "-")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)["records"]
+    assert [one["record"] for one in found] == ["w", "c", "e"]
+    for one in found:
+        promised = {"record", "beats", "counts", "unreadable_s", "seconds", "duration_s"}
+        assert promised <= set(one)
+        assert one["beats"] == found[0]["beats"] > 30
+        assert one["duration_s"] == 40
+        notes = read_annotations(tmp_path / "new" / "out" / one["record"], "ecgnas")
+        assert len(notes.samples) == one["beats"] + 1
+    assert len(list((tmp_path / "new" / "out").iterdir())) == 3
+
+
+def test_it_says_what_it_found_and_what_it_is_not(made, tmp_path):
+    result = classify(made / "bundle", made / "w.hea", "--out", tmp_path, "--beats", "atr")
+    assert result.exit_code == 0, result.stderr
+    for phrase in ("w: 0:40 in", "beats (N ", "heart rate", "unreadable 0 s", "not a medical"):
+        assert phrase in result.stdout
+    expected = read_annotations(made / "w", "atr").samples
+    assert read_annotations(tmp_path / "w", "ecgnas").samples[1:].tolist() == expected.tolist()
+
+
+def test_one_bad_recording_does_not_stop_the_others(made, tmp_path):
+    (tmp_path / "bad.edf").write_bytes(b"0       " + bytes(300))
+    words = (tmp_path / "bad.edf", made / "w", made / "none", made / "w")
+    out = tmp_path / "out"
+    result = classify(made / "bundle", *words, "--out", out, "--format", "csv", "--json", "-")
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert len(lines) == 4
+    assert all(line.startswith("Error: ") for line in lines)
+    assert "3 of 4 recordings" in lines[-1]
+    assert [one["record"] for one in json.loads(result.stdout)["records"]] == ["w"]
+    assert [file.name for file in out.iterdir()] == ["w.ecgnas.csv"]
+
+
+def test_leads_may_be_chosen(made, tmp_path):
+    words = (made / "bundle", made / "w", "--out", tmp_path, "--json", "-", "--leads")
+    other = json.loads(classify(*words, "V1,MLII").stdout)
+    assert other["records"][0]["leads"] == ["V1", "MLII"]
+    for leads, phrase in (("V1", "needs 2 leads"), ("MLII,aVF", "aVF"), ("V1,,", "commas")):
+        result = classify(*words, leads)
+        assert result.exit_code in (1, 2)
+        assert phrase in result.stderr
+
+
+def test_a_reference_is_never_written_over(made):
+    before = (made / "w.atr").read_bytes()
+    result = classify(made / "bundle", made / "w", "--out", made, "--write-as", "atr")
+    assert result.exit_code == 1
+    assert "choose another name" in result.stderr
+    assert (made / "w.atr").read_bytes() == before
+    result = classify(made / "bundle", made / "w", "--write-as", "hea")
+    assert result.exit_code == 2
+    assert "word of letters" in result.stderr
+
+
+def test_it_runs_where_torch_is_not_installed(made, tmp_path):
+    code = f"""
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {EXTRA!r}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Missing())
+from ecg_nas.cli import main
+main(["classify", {str(made / "bundle")!r}, {str(made / "w")!r}, "--out", {str(tmp_path)!r}])
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert {file.name for file in tmp_path.iterdir()} == {"w.ecgnas"}

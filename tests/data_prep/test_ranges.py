@@ -1,0 +1,42 @@
+"""Pieces of WFDB recordings equal what is read as a whole, in every format."""
+
+import numpy as np
+import pytest
+from test_formats import LIMIT, _parts, _steps, _write, _wrsamp
+
+from data_prep.record import read_header, read_record, read_signal
+
+RANGES = ((0, 10), (1, 2), (7, 331), (333, 700), (640, 999), (998, 999))
+
+
+def pieces_equal_the_whole(path, ranges=RANGES):
+    header = read_header(path)
+    columns = list(range(len(header.leads)))
+    whole = read_record(path, annotator=None).signal
+    for start, stop in ranges:
+        piece = read_signal(path, header, columns, start, stop)
+        np.testing.assert_array_equal(piece, whole[start:stop])
+
+
+@pytest.mark.parametrize("fmt", ["8", "61", "160", "310", "311"])
+def test_formats_that_are_only_read(tmp_path, fmt):
+    _write(tmp_path, fmt, _steps(limit=LIMIT.get(fmt, 2000)))
+    pieces_equal_the_whole(tmp_path / "r")
+
+
+@pytest.mark.parametrize("fmt", ["16", "24", "32", "80", "212", "508", "516", "524"])
+def test_formats_that_are_written_too(tmp_path, fmt):
+    _wrsamp(tmp_path, "r", _steps(limit=LIMIT.get(fmt, 2000)), fmt)
+    pieces_equal_the_whole(tmp_path / "r")
+
+
+def test_leads_of_different_rates(tmp_path):
+    rng = np.random.default_rng(0)
+    slow, fast = rng.integers(-500, 500, 400), rng.integers(-500, 500, 1600)
+    _wrsamp(tmp_path, "r", [fast, slow], fs=100, frames=[4, 1])
+    pieces_equal_the_whole(tmp_path / "r", (*RANGES, (1, 1600), (1597, 1600)))
+
+
+def test_records_in_parts(tmp_path):
+    _parts(tmp_path)
+    pieces_equal_the_whole(tmp_path / "r", (*RANGES, (900, 1300), (1000, 1200), (1100, 1700)))

@@ -1,0 +1,271 @@
+"""Whole recordings: the beats of an evaluation, whatever the pieces; unreadable stretches."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from bundles import SIGNAL, ectopic_signal, tiny_bundle
+from recordings import write_edf
+
+from data_prep.beats import BeatSpec
+from data_prep.dataset import open_store
+from data_prep.errors import DataError
+from data_prep.formats import open_recording
+from data_prep.prepare import prepare
+from data_prep.record import read_annotations, read_header, write_record
+from ecg_nas.deploy import annotated
+from ecg_nas.deploy.bundle import load
+from ecg_nas.deploy.classify import Classifier
+from ecg_nas.deploy.detected import with_detected_beats
+from ecg_nas.deploy.evaluate import evaluate
+from ecg_nas.deploy.recording import classify_recording
+from ecg_nas.deploy.recording_summary import hourly, intervals, summary
+from ecg_nas.errors import BundleError
+
+SPECS = {
+    "all": BeatSpec(signal=SIGNAL, reference_beat=True, neighbours=2, rhythm="all"),
+    "high-pass": BeatSpec(signal=SIGNAL, baseline="high-pass", scale="r-peak"),
+    "as it is": BeatSpec(signal=SIGNAL, baseline="none", scale="window", neighbours=1),
+    "causal": BeatSpec(
+        signal=SIGNAL, causal=True, baseline="high-pass", reference_beat=True, neighbours=1
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def classifiers(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundles")
+    return {
+        name: Classifier(load(tiny_bundle(folder / name, spec=spec)))
+        for name, spec in SPECS.items()
+    }
+
+
+@pytest.fixture
+def classifier(bundle_folder):
+    return Classifier(load(bundle_folder))
+
+
+def opened(path, classifier):
+    return open_recording(path, leads=classifier.bundle.spec.signal.leads)
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("beats", ["atr", "detected"])
+def test_beats_and_probabilities_are_those_of_an_evaluation(
+    classifiers, name, beats, recordings, store
+):
+    classifier = classifiers[name]
+    side = open_store(store, "test")
+    cut_from = with_detected_beats(side) if beats == "detected" else side
+    data = cut_from.cut(classifier.spec_for(side.signal_spec))
+    expected = classifier.probabilities(data)
+    for index, record in enumerate(side.records):
+        found = classify_recording(
+            classifier, opened(recordings / record.name, classifier), beats=beats, gate=False
+        )
+        own = data.record == index
+        assert found.samples.tolist() == data.sample[own].tolist()
+        # Where a filter looks forth and back over all, the last bit may differ.
+        np.testing.assert_allclose(found.probabilities, expected[own], atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def long_record(tmp_path_factory):
+    """A little more than two blocks of ten minutes."""
+    path = tmp_path_factory.mktemp("long") / "long"
+    signal, _, _ = ectopic_signal(np.random.default_rng(0), fs_hz=100.0, seconds=100)
+    signal = np.tile(signal, (13, 1))
+    signal[30_000:33_000] = np.nan
+    write_record(path, signal=signal, fs_hz=100.0, leads=("MLII", "V1"))
+    return path
+
+
+@pytest.mark.parametrize("name", ["all", "high-pass", "causal"])
+def test_the_result_does_not_depend_on_the_pieces(classifiers, name, long_record):
+    recording = opened(long_record, classifiers[name])
+    whole = classify_recording(classifiers[name], recording, piece_s=1e6)
+    assert len(whole.samples) > 1000
+    pieces = classify_recording(classifiers[name], recording, piece_s=61.7)
+    np.testing.assert_array_equal(pieces.samples, whole.samples)
+    np.testing.assert_array_equal(pieces.probabilities, whole.probabilities)
+    assert pieces.stretches == whole.stretches
+
+
+def test_beats_that_a_blocks_end_cuts_are_cut_whole(classifier, long_record):
+    recording = opened(long_record, classifier)
+    samples = np.array([59_990, 60_000, 60_005, 129_999])
+    recording.beats = lambda annotator: samples
+    parts = classify_recording(classifier, recording, beats="x", piece_s=13.0)
+    whole = classify_recording(classifier, recording, beats="x", piece_s=1e6)
+    assert parts.samples.tolist() == samples.tolist()
+    np.testing.assert_array_equal(parts.probabilities, whole.probabilities)
+
+
+def test_ec57_of_the_written_annotations_is_that_of_evaluate(
+    bundle_folder, recordings, store, tmp_path
+):
+    from data_prep.ec57 import compare
+
+    bundle = load(bundle_folder)
+    classifier = Classifier(bundle)
+    expected = evaluate(bundle, store)["ec57"]
+    for name, figures in expected["records"].items():
+        found = classify_recording(classifier, opened(recordings / name, classifier), beats="atr")
+        file = annotated.target(recordings / name, tmp_path, "ecgnas", "wfdb")
+        annotated.write(found, bundle, file, "wfdb")
+        header = read_header(recordings / name)
+        compared = compare(
+            read_annotations(recordings / name, "atr", fs_hz=header.fs_hz),
+            read_annotations(tmp_path / name, "ecgnas"),
+            fs_hz=header.fs_hz,
+            n_samples=header.n_samples,
+            start_s=expected["start_s"],
+        )
+        assert compared.to_json() == figures
+
+
+@pytest.mark.real
+def test_ec57_of_real_records_is_that_of_evaluate(mitdb_dir, tmp_path):
+    """An untrained bundle: nothing is chosen, only compared. Training patients suffice."""
+    from data_prep.ec57 import compare
+
+    names = ("118", "223")
+    (tmp_path / "records").mkdir()
+    for name in names:
+        for extension in ("hea", "dat", "atr"):
+            shutil.copy(mitdb_dir / f"{name}.{extension}", tmp_path / "records")
+    prepare("wfdb", tmp_path / "store", records=tmp_path / "records")
+    bundle = load(tiny_bundle(tmp_path / "bundle", spec=SPECS["all"]))
+    for split in ("train", "test"):
+        expected = evaluate(bundle, tmp_path / "store", split=split)["ec57"]
+        for name, figures in expected["records"].items():
+            recording = opened(mitdb_dir / name, Classifier(bundle))
+            found = classify_recording(Classifier(bundle), recording, beats="atr")
+            file = tmp_path / f"{name}.ecgnas"
+            annotated.write(found, bundle, file, "wfdb")
+            notes = read_annotations(mitdb_dir / name, "atr", fs_hz=360)
+            judged = read_annotations(tmp_path / name, "ecgnas")
+            compared = compare(notes, judged, fs_hz=360, n_samples=650_000)
+            assert compared.to_json() == figures
+
+
+@pytest.fixture
+def spoilt(tmp_path):
+    """Both leads are off from 100 to 120 s, the second one is noisy from 160 to 190 s."""
+    rng = np.random.default_rng(3)
+    signal, _, _ = ectopic_signal(rng, fs_hz=250.0, seconds=240)
+    signal[25_000:30_000] = 0.2
+    signal[40_000:47_500, 1] += rng.normal(0, 1, 7500)
+    write_record(tmp_path / "spoilt", signal=signal, fs_hz=250.0, leads=("MLII", "V1"), gain=1000)
+    return tmp_path / "spoilt"
+
+
+def test_nothing_is_guessed_where_the_signal_is_unreadable(classifier, spoilt, tmp_path):
+    found = classify_recording(classifier, opened(spoilt, classifier))
+    times = found.times_s
+    assert not ((times > 101) & (times < 119)).any()
+    partly = (times > 162) & (times < 188)
+    assert partly.any()
+    assert (found.called[partly] == -1).all()
+    assert np.isnan(found.probabilities[partly]).all()
+    assert (found.called[(times < 98) | (times > 194)] >= 0).all()
+    figures = summary(found)
+    assert 16 <= figures["unreadable_s"] <= 24
+    assert 26 <= figures["partly_unreadable_s"] <= 34
+    assert figures["unclassified"] == (found.called == -1).sum()
+    assert sum(figures["counts"].values()) + figures["unclassified"] == figures["beats"]
+    # The silence is no pause of the heart.
+    assert figures["longest_pause"]["seconds"] < 3
+    assert len(intervals(found).seconds) < len(times) - 1
+    bundle = classifier.bundle
+    for form in annotated.FORMATS:
+        annotated.write(found, bundle, annotated.target(spoilt, tmp_path, "auto", form), form)
+    notes = read_annotations(tmp_path / "spoilt", "auto")
+    assert notes.symbols[0] == '"'
+    assert "Research use only" in notes.aux[0]
+    noise = notes.symbols == "~"
+    assert notes.subtypes[noise].tolist() == [0x33, 0, 0x22, 0]
+    assert (notes.symbols == "?").sum() == figures["unclassified"]
+    lines = (tmp_path / "spoilt.auto.csv").read_text().splitlines()
+    assert lines[0] == "sample,time_s,until_s,class,p_N,p_S,p_V,p_F,p_Q"
+    assert len(lines) == 1 + len(times) + 2
+    at = [float(line.split(",")[1]) for line in lines[1:]]
+    assert at == sorted(at)
+    assert [line.split(",")[3] for line in lines].count("~") == 2
+    assert {line.count(",") for line in lines} == {8}
+    whole = json.loads((tmp_path / "spoilt.auto.json").read_text())
+    assert whole["sample"] == found.samples.tolist()
+    assert whole["probabilities"].count(None) == figures["unclassified"]
+    # Who annotated a beat has seen it.
+    (tmp_path / "spoilt.atr").write_bytes((tmp_path / "spoilt.auto").read_bytes())
+    given = classify_recording(classifier, opened(spoilt, classifier), beats="atr")
+    assert (given.called >= 0).all()
+
+
+def test_files_of_others_are_left_alone(classifier, spoilt, tmp_path):
+    (tmp_path / "spoilt.atr").write_bytes(b"\0\0")
+    (tmp_path / "out").mkdir()
+    for out in (tmp_path, tmp_path / "out"):
+        with pytest.raises(DataError, match="not written by ecg-nas"):
+            annotated.target(spoilt, out, "atr", "wfdb")
+    (tmp_path / "spoilt.ecgnas.csv").write_text("mine")
+    with pytest.raises(DataError, match="not written by ecg-nas"):
+        annotated.target(spoilt, tmp_path, "ecgnas", "csv")
+    for name in ("dat", "hea", "../x", "a b", "", "x1"):
+        with pytest.raises(DataError, match="word of letters"):
+            annotated.check_extension(name)
+
+
+def test_a_wrong_unit_and_a_lead_upside_down_are_doubted(classifier, tmp_path):
+    signal, _, _ = ectopic_signal(np.random.default_rng(3), fs_hz=250.0)
+    clean = write_edf(tmp_path / "r.edf", signal.T, per_frame=(250, 250), labels=("MLII", "V1"))
+    assert classify_recording(classifier, opened(clean, classifier)).warnings == ()
+    leads = classifier.bundle.spec.signal.leads
+    as_mv = classify_recording(classifier, open_recording(clean, leads=leads, units="mV"))
+    assert all("in uV?" in warning for warning in as_mv.warnings)
+    assert len(as_mv.warnings) == 2
+    down = write_edf(tmp_path / "d.edf", -signal.T, per_frame=(250, 250), labels=("MLII", "V1"))
+    (warning,) = classify_recording(classifier, opened(down, classifier)).warnings
+    assert "MLII points down" in warning
+
+
+def test_a_silent_recording_has_no_beats(classifier, tmp_path):
+    for name, level in (("zero", 0.0), ("none", np.nan)):
+        write_record(
+            tmp_path / name, signal=np.full((5000, 2), level), fs_hz=250.0, leads=("MLII", "V1")
+        )
+        found = classify_recording(classifier, opened(tmp_path / name, classifier))
+        figures = summary(found)
+        assert figures["beats"] == 0
+        assert figures["unreadable_s"] == 20
+        assert figures["heart_rate"] == {"mean": None, "min": None, "max": None}
+        for form in annotated.FORMATS:
+            file = annotated.target(tmp_path / name, tmp_path, "auto", form)
+            annotated.write(found, classifier.bundle, file, form)
+        assert json.loads((tmp_path / f"{name}.auto.json").read_text())["sample"] == []
+
+
+def test_another_number_of_leads_is_refused(classifier, spoilt):
+    with pytest.raises(BundleError, match="needs 2 leads"):
+        classify_recording(classifier, open_recording(spoilt, leads=("V1",)))
+
+
+def test_runs_rate_and_pauses_are_counted(classifier, spoilt):
+    base = classify_recording(classifier, opened(spoilt, classifier))
+    text = "NVVNVVVVNSSNVNNSSSN"
+    called = np.array(["NSVFQ".index(letter) for letter in text])
+    at_s = np.arange(len(text)) * 1.0 + 1
+    at_s[10:] += 4
+    made = replace(
+        base, samples=(at_s * 250).astype(np.int64), called=called, stretches=(),
+        probabilities=np.eye(5, dtype=np.float32)[called],
+    )  # fmt: skip
+    figures = summary(made)
+    assert figures["runs"]["V"] == {"couplets": 1, "runs": 1, "longest": 4, "longest_at_s": 5.0}
+    assert figures["runs"]["S"] == {"couplets": 1, "runs": 1, "longest": 3, "longest_at_s": 20.0}
+    assert figures["longest_pause"] == {"seconds": 5.0, "at_s": 10.0}
+    assert figures["heart_rate"]["mean"] == pytest.approx(60 * 18 / 22)
+    assert hourly(made)["V"] == [7]
