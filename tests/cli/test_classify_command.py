@@ -13,7 +13,6 @@ from recordings import write_csv, write_edf
 from data_prep.record import read_annotations, write_annotations, write_record
 from ecg_nas.cli import main
 
-
 EXTRA = ("onnx", "onnxscript", "pyarrow", "pymoo", "safetensors", "torch", "torch_geometric")
 
 
