@@ -102,6 +102,34 @@ def representation(
     write_json(json_to, result)
 
 
+@command.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0.2, max=240),
+    default=24.0,
+    show_default=True,
+    help="Length of the simulated recording.",
+)
+@json_option
+def classify(bundle: Path, hours: float, json_to: str | None) -> None:
+    """Time a bundle on a simulated recording, on one beat and on batches.
+
+    Two leads at 250 Hz are read, their beats found and classified; then the same with the beats
+    given. Beside it, onnxruntime alone on the same inputs.
+
+    \b
+    Example:
+      ecg-nas bench classify runs/first/bundle --hours 1
+    """
+    from ecg_nas.deploy.bundle import load
+    from ecg_nas.deploy.speed import measure
+
+    result = measure(load(bundle), hours=hours)
+    say("\n".join(_speed_lines(result)), json_to)
+    write_json(json_to, result)
+
+
 @dataclass(kw_only=True)
 class _Bench:
     """Trainings under way: their settings, data and evaluator, and what came of them."""
@@ -180,3 +208,21 @@ def _representation_lines(result: Mapping[str, Any]) -> Iterator[str]:
         f1 = "  ".join(f"{c} {row['f1'][c]:.3f}" for c in ("N", "S", "V"))
         yield f"{name:<28}{row['mean']:.4f} {spread:<9} {change:<9} {f1}"
     yield f"seconds a full training: {result['seconds_per_training']:.0f}"
+
+
+def _speed_lines(result: Mapping[str, Any]) -> Iterator[str]:
+    peak = "" if result["peak_mib"] is None else f", {result['peak_mib']:.0f} MiB at most"
+    yield (
+        f"{result['duration_s'] / 3600:.1f} h, {result['beats']:,} beats: read, found and "
+        f"classified in {result['seconds']:.1f} s ({result['times_real_time']:,.0f} times real "
+        f"time){peak}"
+    )
+    yield f"with the beats given: {result['seconds_beats_given']:.1f} s"
+    for name, unit, digits in (("latency_ms", "ms for one beat", 3), ("beats_per_s", "beats/s", 0)):
+        own = result[name]
+        yield (
+            f"{own['ours']:,.{digits}f} {unit}; onnxruntime alone {own['onnxruntime']:,.{digits}f}"
+        )
+    yield f"overhead at batches of 256: {100 * result['overhead']:.1f} %"
+    if result["load"] is not None:
+        yield f"load of the machine: {result['load']:.1f}"

@@ -66,6 +66,7 @@ _NOTICE = "Research use only, not a medical device."
     type=click.Choice(["mV", "uV", "V"], case_sensitive=False),
     help="Unit of a CSV or EDF file that does not say it.",
 )
+@click.option("--report", is_flag=True, help="Write a page for each recording: RECORD.EXT.html.")
 @json_option
 def command(
     bundle: Path,
@@ -78,6 +79,7 @@ def command(
     gate: bool | None,
     fs_hz: float | None,
     units: str | None,
+    report: bool,
     json_to: str | None,
 ) -> None:
     """Classify the beats of whole recordings.
@@ -100,7 +102,7 @@ def command(
     classifier = Classifier(load(bundle))
     _make_folder(out)
     work = _Work(
-        classifier=classifier, out=out, extension=extension, form=form,
+        classifier=classifier, out=out, extension=extension, form=form, report=report,
         open={"leads": leads or classifier.bundle.spec.signal.leads, "fs_hz": fs_hz,
               "units": units},
         how={"beats": beats, "gate": gate},
@@ -128,15 +130,16 @@ def command(
 
 @dataclass(kw_only=True)
 class _Work:
-    """What is done with each recording; ``taken`` are the names that were written."""
+    """What is done with each recording; ``taken`` are the files that were written."""
 
     classifier: Classifier
     out: Path
     extension: str
     form: Any
+    report: bool
     open: Mapping[str, Any]
     how: Mapping[str, Any]
-    taken: set[str] = field(default_factory=set)
+    taken: set[Path] = field(default_factory=set)
 
     def do(self, given: str) -> dict[str, Any]:
         """Classify one recording, write what was asked for, and return its summary."""
@@ -147,20 +150,25 @@ class _Work:
         from ecg_nas.deploy.recording_summary import summary
 
         recording = open_recording(given, **self.open)
-        if recording.name in self.taken:
-            raise DataError(
-                f"each recording must have a name of its own; {recording.name} was classified "
-                "already: classify this one into another folder"
-            )
         where = recording.path, self.out, self.extension
         file = annotated.target(*where, self.form)
+        if file in self.taken:
+            raise DataError(
+                f"each recording must have a name of its own; {file} was written already: "
+                "classify this one into another folder"
+            )
+        page = annotated.target(*where, "html") if self.report else None
         with counted("classifying") as on_event:
             classified = classify_recording(
                 self.classifier, recording, **self.how, on_progress=_told(on_event, recording.name)
             )
         annotated.write(classified, self.classifier.bundle, file, self.form)
-        self.taken.add(recording.name)
-        return {**summary(classified), "files": [str(file)]}
+        self.taken.add(file)
+        if page is not None:
+            from ecg_nas.report.recording import write
+
+            write(classified, self.classifier.bundle, page)
+        return {**summary(classified), "files": [str(f) for f in (file, page) if f is not None]}
 
 
 def _told(on_event: OnEvent, name: str) -> Callable[[float, float], None]:

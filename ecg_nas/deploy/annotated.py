@@ -59,7 +59,11 @@ def target(recording: Path, out: Path, extension: str, form: Format | Literal["h
             and is not ours: it may be someone's reference.
     """
     suffix = extension if form == "wfdb" else f"{extension}.{form}"
-    file = out / f"{recording.name}.{suffix}"
+    # WFDB allows few characters in the name of a record.
+    name = recording.name
+    if form == "wfdb":
+        name = re.sub(r"[^-\w]", "_", name, flags=re.ASCII)
+    file = out / f"{name}.{suffix}"
     beside = recording.with_name(file.name)
     for there in {file, beside}:
         if there.exists() and not _is_ours(there, form):

@@ -137,7 +137,8 @@ def classify_recording(
         if lost.any():
             positions, own = positions[~lost], own[~lost]
     probabilities = np.full((len(positions), len(spec.signal.classes)), np.nan, dtype=np.float32)
-    for rows, inputs in _inputs(own, positions / recording.fs_hz, readable, spec):
+    levels, context = presented(own, positions / recording.fs_hz, readable, spec)
+    for rows, inputs in batches(own, levels, context, readable, spec):
         probabilities[rows] = classifier.run(inputs)
     called = np.full(len(positions), -1, dtype=np.int64)
     called[readable] = probabilities[readable].argmax(axis=1)
@@ -166,20 +167,22 @@ def _usual_size(own: NDArray[np.float32], spec: BeatSpec) -> NDArray[np.float32]
     return np.asarray(np.median(qrs_sizes(own, spec), axis=0), dtype=np.float32)
 
 
-def _inputs(
+def batches(
     own: NDArray[np.float32],
-    times_s: NDArray[np.float64],
+    levels: Levels,
+    context: NDArray[np.float32],
     readable: NDArray[np.bool_],
     spec: BeatSpec,
 ) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[np.float32]]]]:
     """Yield the network's inputs batch by batch, and which beats they are of.
 
-    All beats take part in the rhythm and as neighbours, the readable ones in the levels.
+    Args:
+        own: ``(beats, leads, samples)`` own windows of all beats.
+        levels: Those of the readable beats.
+        context: ``(beats, features)`` of all beats.
+        readable: ``(beats,)`` which to classify.
+        spec: How they were cut.
     """
-    if len(own) == 0:
-        return
-    levels = _levels(own, readable, spec)
-    context = (running_context if spec.causal else rhythm_context)(times_s, spec.rhythm)
     wanted = np.flatnonzero(readable)
     for first in range(0, len(wanted), BATCH):
         rows = wanted[first : first + BATCH]
@@ -195,10 +198,21 @@ def _inputs(
         )
 
 
-def _levels(own: NDArray[np.float32], readable: NDArray[np.bool_], spec: BeatSpec) -> Levels:
-    """Return the levels of the readable beats."""
+def presented(
+    own: NDArray[np.float32],
+    times_s: NDArray[np.float64],
+    readable: NDArray[np.bool_],
+    spec: BeatSpec,
+) -> tuple[Levels, NDArray[np.float32]]:
+    """Return the levels and the rhythm context of a recording's beats.
+
+    All beats take part in the rhythm, the readable ones in the levels.
+    """
+    if len(own) == 0:
+        return record_levels(own, spec), np.zeros((0, len(spec.context_names)), dtype=np.float32)
     kept = own if readable.all() else own[readable]
-    return running_levels(kept, spec) if spec.causal else record_levels(kept, spec)
+    levels = running_levels(kept, spec) if spec.causal else record_levels(kept, spec)
+    return levels, (running_context if spec.causal else rhythm_context)(times_s, spec.rhythm)
 
 
 def _doubts(

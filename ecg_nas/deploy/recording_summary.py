@@ -67,7 +67,7 @@ def summary(classified: ClassifiedRecording) -> dict[str, Any]:
         "leads": list(recording.leads),
         "fs_hz": recording.fs_hz,
         "qrs_mv": [round(float(size), 4) for size in classified.qrs_mv],
-        **_rhythm(intervals(classified)),
+        **_rhythm(intervals(classified), minutes(classified)),
         "runs": {
             kind: _runs(classified, kind) for kind in _RUNS_OF if kind in classified.classes
         },
@@ -93,23 +93,38 @@ def hourly(classified: ClassifiedRecording) -> Mapping[str, Sequence[int]]:
     return out
 
 
-def _rhythm(known: Intervals) -> dict[str, Any]:
+def minutes(classified: ClassifiedRecording) -> list[tuple[float, float]]:
+    """Return the middle (in seconds) and heart rate of each minute that has enough intervals."""
+    known = intervals(classified)
+    at = (known.end_s // _RATE_WINDOW_S).astype(np.int64)
+    total = np.bincount(at, weights=known.seconds)
+    number = np.bincount(at)
+    return [
+        ((minute + 0.5) * _RATE_WINDOW_S, float(60 * number[minute] / total[minute]))
+        for minute in np.flatnonzero(total >= _LEAST_OF_WINDOW * _RATE_WINDOW_S).tolist()
+    ]
+
+
+def neighbouring(
+    classified: ClassifiedRecording,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
+    """Return the RR intervals before and behind each beat that has both, and its class."""
+    times = classified.times_s
+    trusted = np.diff(_gaps_before(classified)) == 0
+    both = np.flatnonzero(trusted[:-1] & trusted[1:] & (classified.called[1:-1] >= 0)) + 1
+    kinds = [classified.classes[place] for place in classified.called[both].tolist()]
+    return times[both] - times[both - 1], times[both + 1] - times[both], kinds
+
+
+def _rhythm(known: Intervals, by_minute: Sequence[tuple[float, float]]) -> dict[str, Any]:
     """Return ``heart_rate`` and ``longest_pause``; ``None`` where there are no intervals."""
     if not len(known.seconds) or not known.seconds.sum() > 0:
         return {"heart_rate": {"mean": None, "min": None, "max": None}, "longest_pause": None}
     mean = 60 / float(known.seconds.mean())
-    minute = (known.end_s // _RATE_WINDOW_S).astype(np.int64)
-    total = np.bincount(minute, weights=known.seconds)
-    number = np.bincount(minute)
-    enough = total >= _LEAST_OF_WINDOW * _RATE_WINDOW_S
-    rates = 60 * number[enough] / total[enough]
+    rates = [rate for _, rate in by_minute] or [mean]
     at = int(known.seconds.argmax())
     return {
-        "heart_rate": {
-            "mean": mean,
-            "min": float(rates.min()) if len(rates) else mean,
-            "max": float(rates.max()) if len(rates) else mean,
-        },
+        "heart_rate": {"mean": mean, "min": min(rates), "max": max(rates)},
         "longest_pause": {
             "seconds": float(known.seconds[at]),
             "at_s": float(known.end_s[at] - known.seconds[at]),

@@ -14,6 +14,7 @@ from data_prep.errors import DataError
 from data_prep.labels import BEAT_SYMBOLS, MAPPINGS
 from data_prep.record import Annotations, read_annotations, read_header, read_record
 from ecg_nas.deploy.outcomes import Outcomes
+from ecg_nas.deploy.recording import ClassifiedRecording
 from ecg_nas.figures.strip import Beats, Mark, clock, strip
 
 LONGEST_S: Final = 600.0
@@ -126,6 +127,50 @@ def of_mistake(
         marks=marks,
         line_s=seconds,
         title=f"Record {record.name} at {clock(mistake['time_s'])}",
+        name=name,
+    )
+
+
+def of_classified(
+    classified: ClassifiedRecording, beat: int, *, seconds: float = 6.0, name: str = "strip"
+) -> str:
+    """Draw the beats around one beat of a classified recording, as it was recorded.
+
+    Args:
+        classified: The recording.
+        beat: Which of its beats.
+        seconds: How much to draw; 6 s fit on a portrait page.
+        name: Prefix of the ids, when a page shows several.
+
+    Returns:
+        SVG text.
+
+    Raises:
+        DataError: If the recording can no longer be read.
+    """
+    recording = classified.recording
+    length = min(round(seconds * recording.fs_hz), recording.n_samples)
+    first = int(classified.samples[beat]) - length // 2
+    first = min(max(first, 0), recording.n_samples - length)
+    names = (*classified.classes, "?")
+    called = [names[place] for place in classified.called.tolist()]
+    near = slice(*np.searchsorted(classified.samples, (first, first + length)))
+    return strip(
+        recording.read(first, first + length),
+        recording.fs_hz,
+        recording.leads,
+        start_s=first / recording.fs_hz,
+        annotators=[
+            Beats(
+                name="model",
+                times_s=classified.times_s[near],
+                classes=called[near],
+                letters=called[near],
+            )
+        ],
+        line_s=seconds,
+        title=f"{recording.name} at {clock(float(classified.times_s[beat]))}",
+        note=_NOTICE,
         name=name,
     )
 

@@ -82,6 +82,17 @@ def test_leads_may_be_chosen(made, tmp_path):
         assert phrase in result.stderr
 
 
+def test_a_name_that_wfdb_does_not_allow_is_changed(made, tmp_path):
+    (tmp_path / "Mrs. Ö 1.edf").write_bytes((made / "e.edf").read_bytes())
+    for form, name in (("wfdb", "Mrs____1.ecgnas"), ("csv", "Mrs. Ö 1.ecgnas.csv")):
+        out = tmp_path / form
+        result = classify(
+            made / "bundle", tmp_path / "Mrs. Ö 1.edf", "--out", out, "--format", form
+        )
+        assert result.exit_code == 0, result.stderr
+        assert [file.name for file in out.iterdir()] == [name]
+
+
 def test_a_reference_is_never_written_over(made):
     before = (made / "w.atr").read_bytes()
     result = classify(made / "bundle", made / "w", "--out", made, "--write-as", "atr")
@@ -104,8 +115,9 @@ class Missing:
 
 sys.meta_path.insert(0, Missing())
 from ecg_nas.cli import main
-main(["classify", {str(made / "bundle")!r}, {str(made / "w")!r}, "--out", {str(tmp_path)!r}])
+main(["classify", {str(made / "bundle")!r}, {str(made / "w")!r}, "--report",
+      "--out", {str(tmp_path)!r}])
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert {file.name for file in tmp_path.iterdir()} == {"w.ecgnas"}
+    assert {file.name for file in tmp_path.iterdir()} == {"w.ecgnas", "w.ecgnas.html"}
