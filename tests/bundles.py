@@ -58,7 +58,7 @@ def tiny_architecture(spec):
     )
 
 
-def tiny_bundle(out, *, spec=None, seed=0, temperature=1.5, **training):
+def tiny_bundle(out, *, spec=None, seed=0, temperature=1.5, int8=None, template=None, **training):
     spec = spec or BeatSpec(signal=SIGNAL, reference_beat=True)
     write_bundle(
         out,
@@ -68,6 +68,8 @@ def tiny_bundle(out, *, spec=None, seed=0, temperature=1.5, **training):
         training=TRAINING | training,
         classes=spec.signal.classes,
         temperature=temperature,
+        int8=int8,
+        template=template,
     )
     return out
 

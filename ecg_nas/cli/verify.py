@@ -32,4 +32,11 @@ def command(bundle: Path, json_to: str | None) -> None:
         f"differs by {found['golden_difference']:.1e} on {found['golden_beats']} golden beats",
         json_to,
     )
+    if found["int8_bytes"] is not None:
+        say(
+            f"model.int8.onnx: {found['int8_bytes']:,} bytes; differs by "
+            f"{found['int8_golden_difference']:.1e}, as promised, and calls "
+            f"{found['int8_golden_agreement']:.0%} of them the same",
+            json_to,
+        )
     write_json(json_to, {"bundle": str(bundle), **found})

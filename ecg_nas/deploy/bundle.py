@@ -19,7 +19,9 @@ FORMAT = "ecg-nas bundle"
 FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
+MODEL_INT8 = "model.int8.onnx"
 GOLDEN = "golden.npz"
+SBOM = "sbom.json"
 NOTICE = "Research use only, not a medical device."
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
@@ -53,6 +55,26 @@ class FileEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Int8:
+    """What is known and promised of the INT8 model, or why there is none.
+
+    Attributes:
+        refused: Why the bundle has no INT8 model; ``None`` if it has one.
+        gate: What INT8 costs on held-out training patients; see ``ecg_nas.export.quantize.gate``.
+            Empty where it was not measured.
+        golden_difference: Largest difference of a probability to the float32 model on the golden
+            beats, when the bundle was made.
+        promised_difference: What that difference may be elsewhere.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    refused: str | None
+    gate: dict[str, Any]
+    golden_difference: float | None
+    promised_difference: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What ``manifest.json`` holds.
 
@@ -72,6 +94,7 @@ class Manifest:
         ir_version: ONNX file format version.
         architecture: The architecture's JSON with its ``key``.
         temperature: What the network's outputs are divided by before the softmax; in the graph.
+        int8: The INT8 model beside the float32 one.
         training: Data set, split, fingerprint, seeds and figures of the training folds only.
         versions: Versions of the libraries that made the bundle.
         files: Every other file of the bundle.
@@ -93,6 +116,7 @@ class Manifest:
     ir_version: int
     architecture: dict[str, Any]
     temperature: float
+    int8: Int8
     training: dict[str, Any]
     versions: dict[str, str]
     files: dict[str, FileEntry]
@@ -128,6 +152,11 @@ class Bundle:
     def model(self) -> Path:
         """Path of the float32 model."""
         return self.folder / MODEL
+
+    @property
+    def int8(self) -> Path | None:
+        """Path of the INT8 model, if there is one."""
+        return self.folder / MODEL_INT8 if MODEL_INT8 in self.manifest.files else None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -167,6 +196,11 @@ def load(folder: Path) -> Bundle:
     for name in (MODEL, GOLDEN):
         if name not in manifest.files:
             raise BundleError(f"a bundle's manifest must name {name}; {folder / MANIFEST} does not")
+    if (MODEL_INT8 in manifest.files) != (manifest.int8.refused is None):
+        raise BundleError(
+            f"a bundle's manifest must name {MODEL_INT8} or why there is none; {folder / MANIFEST} "
+            "does not"
+        )
     try:
         spec = BeatSpec.from_json(manifest.spec)
     except DataError as error:

@@ -100,8 +100,10 @@ class Classifier:
         return np.concatenate(parts)
 
 
-def network_inputs(data: BeatDataset, beats: slice) -> dict[str, NDArray[np.float32]]:
-    """Return the model's inputs for a range of beats: what is per record, repeated per beat."""
+def network_inputs(
+    data: BeatDataset, beats: slice | NDArray[np.int64]
+) -> dict[str, NDArray[np.float32]]:
+    """Return the model's inputs for some beats: what is per record, repeated per beat."""
     level: Any = data.level[beats]
     return {
         "window": np.asarray(data.windows[beats], np.float32),

@@ -14,7 +14,7 @@ from data_prep.beats import SignalSpec
 from data_prep.dataset import SignalStore, Split, open_store, read_manifest
 from data_prep.errors import DataError
 from ecg_nas.deploy import openings, summaries
-from ecg_nas.deploy.bundle import MODEL, Bundle
+from ecg_nas.deploy.bundle import MODEL, MODEL_INT8, Bundle
 from ecg_nas.deploy.classify import Classifier
 from ecg_nas.deploy.comparison import compare_as_ec57
 from ecg_nas.deploy.detected import with_detected_beats
@@ -26,6 +26,7 @@ from ecg_nas.seeds import generator
 from ecg_nas.training.metrics import per_class
 
 _FIGURES_FROM_S = 0.0
+_MODELS = {"fp32": MODEL, "int8": MODEL_INT8}
 _ALWAYS_WITHOUT = ("232",)
 """Record 232 of MIT-BIH holds three quarters of the S beats of its test patients."""
 
@@ -104,7 +105,7 @@ def assess(
         "model": bundle.manifest.files[MODEL].sha256,
         "params": bundle.manifest.params,
         "macs": bundle.manifest.macs,
-        "bytes": {"fp32": bundle.manifest.files[MODEL].bytes, "int8": None},
+        "bytes": {name: _bytes(bundle, file) for name, file in _MODELS.items()},
         "protocol": {
             "split": split,
             "mapping": spec.signal.mapping,
@@ -163,6 +164,11 @@ def _figures(outcomes: Outcomes, store: SignalStore) -> dict[str, Any]:
             for name, part in zip(names, by_record, strict=True)
         },
     }
+
+
+def _bytes(bundle: Bundle, name: str) -> int | None:
+    found = bundle.manifest.files.get(name)
+    return None if found is None else found.bytes
 
 
 def _counts(matrix: summaries.Counts, classes: Sequence[str]) -> dict[str, Any]:

@@ -17,19 +17,23 @@ from ecg_nas.errors import BundleError
 TOLERANCE = 1e-5
 
 
-def verify(folder: Path) -> dict[str, float | int | str]:
+def verify(folder: Path) -> dict[str, float | int | str | None]:
     """Check files, schema, the model's inputs and metadata, and its golden vectors.
 
     Returns:
         What was found: ``files`` (their number), ``format_version``, ``opset``, ``ir_version``,
         ``golden_beats``, ``golden_difference`` (largest absolute difference of a probability),
-        ``bytes`` (of the model) and ``sha256`` (of the model).
+        ``bytes`` (of the model) and ``sha256`` (of the model); of the INT8 model, ``None`` where
+        there is none, ``int8_bytes``, ``int8_golden_difference`` and ``int8_golden_agreement``
+        (share of the golden beats that get the same class).
 
     Raises:
         BundleError: At the first thing that is not as it must be; it names the file.
     """
     bundle = load(folder)
-    check_model(bundle.model, bundle.manifest)
+    for file in (bundle.model, bundle.int8):
+        if file is not None:
+            check_model(file, bundle.manifest)
     inputs, expected = read_golden(bundle)
     found = Classifier(bundle).run(inputs)
     if found.shape != expected.shape:
@@ -45,6 +49,7 @@ def verify(folder: Path) -> dict[str, float | int | str]:
         )
     model = bundle.manifest.files[bundle.model.name]
     return {
+        **_check_int8(bundle, inputs, expected),
         "files": len(bundle.manifest.files) + 1,
         "format_version": bundle.manifest.format_version,
         "opset": bundle.manifest.opset,
@@ -54,6 +59,40 @@ def verify(folder: Path) -> dict[str, float | int | str]:
         "bytes": model.bytes,
         "sha256": model.sha256,
     }
+
+
+def _check_int8(
+    bundle: Bundle, inputs: dict[str, NDArray[np.float32]], expected: NDArray[np.float32]
+) -> dict[str, float | int | None]:
+    """Check that the INT8 model differs from the golden vectors by no more than was promised."""
+    if bundle.int8 is None:
+        names = ("int8_bytes", "int8_golden_difference", "int8_golden_agreement")
+        return dict.fromkeys(names)
+    difference, agreement = compare(bundle.int8, inputs, expected)
+    promised = bundle.manifest.int8.promised_difference
+    if promised is None or not difference <= promised:
+        raise BundleError(
+            f"{bundle.int8} must agree with {GOLDEN} to the {promised} that the manifest promises; "
+            f"it differs by {difference:.2g}: check the version of onnxruntime"
+        )
+    return {
+        "int8_bytes": bundle.manifest.files[bundle.int8.name].bytes,
+        "int8_golden_difference": difference,
+        "int8_golden_agreement": agreement,
+    }
+
+
+def compare(
+    model: Path, inputs: dict[str, NDArray[np.float32]], expected: NDArray[np.float32]
+) -> tuple[float, float]:
+    """Return how far a model is from ``expected``, and how often it chooses the same class.
+
+    Raises:
+        BundleError: If the model does not run.
+    """
+    (found,) = session(model).run(None, dict(inputs))
+    same = found.argmax(axis=1) == expected.argmax(axis=1)
+    return float(np.abs(found - expected).max()), float(same.mean())
 
 
 def check_model(model: Path, manifest: Manifest) -> None:

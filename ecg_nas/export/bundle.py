@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,28 +17,34 @@ from ecg_nas.deploy.bundle import (
     FORMAT,
     FORMAT_VERSION,
     GOLDEN,
-    MANIFEST,
     MODEL,
+    MODEL_INT8,
     NOTICE,
-    FileEntry,
+    SBOM,
+    Int8,
     Manifest,
     Tensor,
-    entry,
     load,
     without_names,
 )
 from ecg_nas.deploy.place import placed
-from ecg_nas.deploy.verify import TOLERANCE, metadata_of, verify
+from ecg_nas.deploy.verify import TOLERANCE, compare, metadata_of, verify
 from ecg_nas.errors import BundleError
-from ecg_nas.export import card, onnx
+from ecg_nas.export import onnx
+from ecg_nas.export.finishing import finish
+from ecg_nas.export.quantize import quantize
+from ecg_nas.export.sbom import bill_of_materials
 from ecg_nas.seeds import generator
 from search_spaces import Architecture
 from search_spaces._cost import count
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
     from torch import nn
 
 _GOLDEN_BEATS = 16
+_INT8_MARGIN = 0.01  # processors round float32 sums differently, which may move a value by a step
+_NO_INT8 = Int8(refused="", gate={}, golden_difference=None, promised_difference=None)
 _LIBRARIES = ("ecg-nas", "numpy", "onnx", "onnxruntime", "onnxscript", "torch")
 _MEANINGS = {
     "window": ("mV", "filtered leads of the beat, then of its neighbours; the R peak in place"),
@@ -45,6 +52,20 @@ _MEANINGS = {
     "scale": ("mV", "amplitude of each lead of the recording"),
     "reference": ("mV", "median beat of the recording, cut as the window"),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Int8Plan:
+    """How the INT8 model of a bundle is made.
+
+    Attributes:
+        verdict: What :func:`ecg_nas.export.quantize.gate` said of such models.
+        calibration: The model's inputs for some beats of training patients; not looked at where
+            the verdict refuses.
+    """
+
+    verdict: Mapping[str, Any]
+    calibration: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 def write_bundle(
@@ -56,6 +77,8 @@ def write_bundle(
     training: Mapping[str, Any],
     classes: Sequence[str],
     temperature: float = 1.0,
+    int8: Int8Plan | None = None,
+    template: ModelProto | None = None,
 ) -> Manifest:
     """Export ``module`` into the folder ``out``, verified against torch before it is put there.
 
@@ -73,6 +96,9 @@ def write_bundle(
             of ``patients`` are written as their number.
         classes: Names of the network's outputs, in order.
         temperature: What the outputs are divided by before the softmax.
+        int8: How to make the INT8 model; ``None`` for none.
+        template: What :func:`ecg_nas.export.onnx.to_template` made of this architecture with this
+            temperature; made anew if not given, in some seconds.
 
     Returns:
         The manifest that was written.
@@ -90,8 +116,11 @@ def write_bundle(
         json.dumps(training, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise BundleError(f"the facts on the training must be JSON: {error}") from error
+    plan = int8 or Int8Plan(verdict={"refused": "it was not asked for"})
     with placed(out) as part:
-        return _fill(part, module, architecture, spec, without_names(training), temperature)
+        return _fill(
+            part, module, architecture, spec, without_names(training), temperature, plan, template
+        )
 
 
 def _fill(
@@ -101,52 +130,51 @@ def _fill(
     spec: BeatSpec,
     training: Mapping[str, Any],
     temperature: float,
+    plan: Int8Plan,
+    template: ModelProto | None,
 ) -> Manifest:
     network = onnx.DeployedNetwork(module, spec, temperature=temperature)
-    model = onnx.to_onnx(network, spec)
+    model = onnx.with_weights(template or onnx.to_template(network, spec), network)
     golden = onnx.example_inputs(spec, generator("golden", architecture.key), beats=_GOLDEN_BEATS)
     expected = onnx.run_torch(network, golden)
     cost = count(
         network.network, leads=spec.channels, samples=spec.samples, context=len(spec.context_names)
     )
 
-    def manifest(files: dict[str, FileEntry]) -> Manifest:
-        return Manifest(
-            format=FORMAT,
-            format_version=FORMAT_VERSION,
-            notice=NOTICE,
-            classes=list(spec.signal.classes),
-            mapping=spec.signal.mapping,
-            spec=spec.to_json(),
-            context_names=list(spec.context_names),
-            inputs=[
-                _tensor(name, shape) for name, shape in onnx.input_shapes(spec).items()
-            ],
-            output=Tensor(
-                name=onnx.OUTPUT, shape=[len(spec.signal.classes)], unit="",
-                meaning="probability of each class, in the order of `classes`",
-            ),
-            params=cost.params,
-            macs=cost.macs,
-            opset=onnx.OPSET,
-            ir_version=int(model.ir_version),
-            architecture={"key": architecture.key, **architecture.to_json()},
-            temperature=temperature,
-            training=dict(training),
-            versions={name: version(name) for name in _LIBRARIES},
-            files=files,
-        )  # fmt: skip
-
-    plain = manifest({})
-    _add_metadata(model, plain)
-    (folder / MODEL).write_bytes(model.SerializeToString(deterministic=True))
+    bare = Manifest(
+        format=FORMAT,
+        format_version=FORMAT_VERSION,
+        notice=NOTICE,
+        classes=list(spec.signal.classes),
+        mapping=spec.signal.mapping,
+        spec=spec.to_json(),
+        context_names=list(spec.context_names),
+        inputs=[
+            _tensor(name, shape) for name, shape in onnx.input_shapes(spec).items()
+        ],
+        output=Tensor(
+            name=onnx.OUTPUT, shape=[len(spec.signal.classes)], unit="",
+            meaning="probability of each class, in the order of `classes`",
+        ),
+        params=cost.params,
+        macs=cost.macs,
+        opset=onnx.OPSET,
+        ir_version=int(model.ir_version),
+        architecture={"key": architecture.key, **architecture.to_json()},
+        temperature=temperature,
+        int8=_NO_INT8,
+        training=dict(training),
+        versions={name: version(name) for name in _LIBRARIES},
+        files={},
+    )  # fmt: skip
+    metadata = metadata_of(bare)
+    _write_model(folder / MODEL, model, metadata)
     # NumPy writes no time into the file: the same arrays are the same bytes.
     arrays: dict[str, Any] = {**golden, onnx.OUTPUT: expected}
     np.savez(folder / GOLDEN, **arrays)
-    (folder / "MODEL_CARD.md").write_text(card.model_card(plain), encoding="utf-8")
-    (folder / "README.md").write_text(card.readme(plain), encoding="utf-8")
-    whole = manifest({path.name: entry(path) for path in sorted(folder.iterdir())})
-    (folder / MANIFEST).write_text(whole.to_text(), encoding="utf-8")
+    int8 = _write_int8(folder, model, metadata, plan, golden, expected)
+    (folder / SBOM).write_text(bill_of_materials(), encoding="utf-8")
+    whole = finish(folder, replace(bare, int8=int8))
     verify(folder)
     _check_parity(folder, network, spec)
     return whole
@@ -157,10 +185,39 @@ def _tensor(name: str, shape: tuple[int, ...]) -> Tensor:
     return Tensor(name=name, shape=list(shape), unit=unit, meaning=meaning)
 
 
-def _add_metadata(model: Any, manifest: Manifest) -> None:
+def _write_model(path: Path, model: ModelProto, metadata: Mapping[str, str]) -> None:
     model.producer_name, model.producer_version = "ecg-nas", version("ecg-nas")
-    for key, value in metadata_of(manifest).items():
+    model.ClearField("metadata_props")
+    for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _write_int8(
+    folder: Path,
+    model: ModelProto,
+    metadata: Mapping[str, str],
+    plan: Int8Plan,
+    golden: dict[str, NDArray[np.float32]],
+    expected: NDArray[np.float32],
+) -> Int8:
+    """Write the INT8 model beside ``model``, if it may be used."""
+    refused = plan.verdict["refused"]
+    if refused is not None:
+        return replace(_NO_INT8, refused=refused, gate=_without_refusal(plan))
+    quantized = quantize(model, plan.calibration)
+    _write_model(folder / MODEL_INT8, quantized, metadata)
+    difference, _ = compare(folder / MODEL_INT8, golden, expected)
+    return Int8(
+        refused=None,
+        gate=_without_refusal(plan),
+        golden_difference=difference,
+        promised_difference=round(difference + _INT8_MARGIN, 4),
+    )
+
+
+def _without_refusal(plan: Int8Plan) -> dict[str, Any]:
+    return {name: value for name, value in plan.verdict.items() if name != "refused"}
 
 
 def _check_parity(folder: Path, network: onnx.DeployedNetwork, spec: BeatSpec) -> None:

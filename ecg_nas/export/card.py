@@ -68,6 +68,7 @@ def model_card(manifest: Manifest) -> str:
         "No figure of test patients stands here: `ecg-nas evaluate` computes them, once.",
         "",
         *_calibration(training.get("held_out", {}), manifest),
+        *_int8(manifest),
         "## Limits",
         "",
         "- Other leads, electrodes, sampling rates, age groups or devices were not tested.",
@@ -89,10 +90,11 @@ def readme(manifest: Manifest) -> str:
 
 **{manifest.notice}**
 
-- `model.onnx`: the network, from filtered window to probabilities
+{_models(manifest)}
 - `manifest.json`: how to cut its inputs, where it comes from, SHA-256 of every file
 - `golden.npz`: made-up inputs and the outputs that they must give
 - `MODEL_CARD.md`: what it is for and how well it does
+- `sbom.json`: what was installed where it was made (CycloneDX)
 
 Inputs:
 
@@ -112,6 +114,13 @@ inputs = {{node.name: golden[node.name] for node in session.get_inputs()}}
 print(abs(probabilities - golden["{manifest.output.name}"]).max())  # about 1e-7
 ```
 """
+
+
+def _models(manifest: Manifest) -> str:
+    plain = "- `model.onnx`: the network, from filtered window to probabilities"
+    if manifest.int8.refused is not None:
+        return plain
+    return f"{plain}\n- `model.int8.onnx`: the same with INT8 weights and activations, same inputs"
 
 
 def _held_out(facts: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
@@ -174,11 +183,41 @@ def _calibration(facts: Mapping[str, Any], manifest: Manifest) -> list[str]:
     ]
 
 
+def _int8(manifest: Manifest) -> list[str]:
+    int8, lines = manifest.int8, ["## INT8", ""]
+    if int8.refused is not None:
+        lines += [f"There is no INT8 model: {int8.refused}.", ""]
+    else:
+        lines += [
+            "`model.int8.onnx`: weights INT8, activations UINT8, scaling and softmax float32; "
+            "ranges from beats of training patients. On the golden beats its probabilities differ "
+            f"from the float32 model's by up to {int8.golden_difference:.3f}.",
+            "",
+        ]
+    if not int8.gate:
+        return lines
+    return [
+        *lines,
+        "Measured on the networks of the folds above, each quantised with beats of its own "
+        f"training patients, on all {int8.gate['beats']:,} held-out beats "
+        f"({int8.gate['agreement']:.2%} of them called alike):",
+        "",
+        "| figure | float32 | INT8 | falls by | allowed |",
+        "|---|---|---|---|---|",
+        *[
+            f"| {name} | {_figure(int8.gate['fp32'][name])} | {_figure(int8.gate['int8'][name])} "
+            f"| {_figure(int8.gate['drop'][name], 4)} | {limit:g} |"
+            for name, limit in int8.gate["limits"].items()
+        ],
+        "",
+    ]
+
+
 def _ranged(value: float | None, bounds: Sequence[float] | None) -> str:
     if value is None or bounds is None:
         return _figure(value)
     return f"{value:.3f} ({bounds[0]:.3f}–{bounds[1]:.3f})"
 
 
-def _figure(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3f}"
+def _figure(value: float | None, digits: int = 3) -> str:
+    return "undefined" if value is None else f"{value:.{digits}f}"

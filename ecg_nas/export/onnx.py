@@ -115,8 +115,38 @@ def to_onnx(network: DeployedNetwork, spec: BeatSpec) -> onnx.ModelProto:
     The same weights give the same bytes. Nothing of the machine that exported it is left inside:
     the exporter notes source paths and lines on every node.
     """
-    import onnx
+    return with_weights(to_template(network, spec), network)
 
+
+def with_weights(template: onnx.ModelProto, network: DeployedNetwork) -> onnx.ModelProto:
+    """Return what ``to_onnx`` makes of ``network``, from the template of one of its kind.
+
+    Exporting takes seconds, and networks that were trained on several folds differ in their
+    weights only.
+
+    Args:
+        template: What ``to_template`` made of a network of the same architecture and temperature.
+        network: Whose weights to put in.
+    """
+    import onnx
+    from onnxscript import optimizer
+
+    filled = onnx.ModelProto()
+    filled.CopyFrom(template)
+    weights = network.state_dict()
+    for initializer in filled.graph.initializer:
+        if initializer.name in weights:
+            values = weights[initializer.name].numpy()
+            initializer.CopyFrom(onnx.numpy_helper.from_array(values, initializer.name))
+    # Only now: it folds normalisation into the weights before it.
+    model: onnx.ModelProto = optimizer.optimize(filled)
+    _strip(model)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def to_template(network: DeployedNetwork, spec: BeatSpec) -> onnx.ModelProto:
+    """Return ``network`` as an ONNX model whose weights still are those of the modules, by name."""
     # Three beats: the exporter takes sizes 0 and 1 for constants.
     example = example_inputs(spec, np.random.default_rng(0), beats=3)
     tensors = {name: torch.from_numpy(values) for name, values in example.items()}
@@ -133,13 +163,17 @@ def to_onnx(network: DeployedNetwork, spec: BeatSpec) -> onnx.ModelProto:
             output_names=[OUTPUT],
             dynamic_shapes={name: {0: beats} for name in tensors},
             verbose=False,
+            optimize=False,
         )
     if program is None:  # only its older form returns nothing
         raise RuntimeError("torch.onnx.export returned no program")
-    model: onnx.ModelProto = program.model_proto
-    _strip(model)
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    template: onnx.ModelProto = program.model_proto
+    missing = {
+        name for name, values in network.state_dict().items() if values.is_floating_point()
+    } - {initializer.name for initializer in template.graph.initializer}
+    if missing:
+        raise RuntimeError(f"torch.onnx.export left out the weights {', '.join(sorted(missing))}")
+    return template
 
 
 def _strip(model: Any) -> None:

@@ -76,7 +76,8 @@ def execute(
         on_event({"event": "stage", "text": "training the winner's folds once more"})
         judge(folder.winner, config, data, winner, **told)
         on_event({"event": "stage", "text": "exporting and verifying the classifier"})
-        export(folder.winner, config, read_json(folder.config)["data"])
+        facts = read_json(folder.config)["data"]
+        export(folder.winner, config, data, winner, data=facts)
         on_event({"event": "stage", "text": "writing the report"})
         from ecg_nas.report import page  # matplotlib and jinja2, a second of import
 

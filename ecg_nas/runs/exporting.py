@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ecg_nas.deploy.bundle import load, without_names
 from ecg_nas.errors import BundleError
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.folder import ModelFolder, read_json
-from ecg_nas.runs.winner import load_final
+from ecg_nas.runs.winner import load_final, subject_of
+from ecg_nas.store import StoredEvaluation
 
 
-def export(folder: ModelFolder, config: RunConfig, data: Mapping[str, Any]) -> None:
+def export(
+    folder: ModelFolder,
+    config: RunConfig,
+    store: Path,
+    winner: StoredEvaluation,
+    *,
+    data: Mapping[str, Any],
+) -> None:
     """Write the bundle of the candidate in ``folder``, unless it is there.
 
     Args:
         folder: A candidate that was trained, its folds too.
         config: Settings of the run.
+        store: The signal store; not opened where the bundle is there.
+        winner: The candidate.
         data: What the run's ``config.json`` says of its data.
 
     Raises:
@@ -44,16 +55,23 @@ def export(folder: ModelFolder, config: RunConfig, data: Mapping[str, Any]) -> N
     if _is_exported(folder, training):
         return
     from ecg_nas.export.bundle import write_bundle  # onnx, seconds of import
+    from ecg_nas.export.onnx import DeployedNetwork, to_template
+    from ecg_nas.runs.int8 import plan
 
     module, architecture, spec = load_final(folder, config)
+    temperature = held_out["temperature"]
+    template = to_template(DeployedNetwork(module, spec, temperature=temperature), spec)
+    subject = subject_of(config, store, winner, device="cpu")
     write_bundle(
         folder.bundle,
         module=module,
         architecture=architecture,
         spec=spec,
         classes=spec.signal.classes,
-        temperature=held_out["temperature"],
+        temperature=temperature,
         training=training,
+        int8=plan(folder, config, winner, subject, template, temperature=temperature),
+        template=template,
     )
 
 

@@ -10,6 +10,7 @@
 ``held_out/``           networks of the winner's folds, trained once more
 ``held_out.npz``        their outputs for the patients held out of each
 ``held_out.json``       temperature and figures of these outputs, with intervals
+``int8.json``           what INT8 costs on these patients
 ``bundle/``             the exported classifier
 ``candidates/KEY/``     the same files for other candidates that were exported
 ``report.html``         the report
@@ -70,6 +71,11 @@ class ModelFolder:
     def held_out(self) -> Path:
         """What follows from the outputs; written after them."""
         return self.path / "held_out.json"
+
+    @property
+    def int8(self) -> Path:
+        """What INT8 costs on the patients held out."""
+        return self.path / "int8.json"
 
     @property
     def bundle(self) -> Path:

@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from data_prep import sources
 from data_prep.dataset import SignalStore
 from data_prep.events import OnEvent
 from ecg_nas import seeds
+from ecg_nas.errors import RunError
 from ecg_nas.evaluation.folds import Fold, hold_out
 from ecg_nas.export.held_out import HeldOut, facts_of
 from ecg_nas.files import whole
@@ -85,6 +87,29 @@ def folds_of(config: RunConfig, signals: SignalStore) -> list[Fold]:
     return hold_out(signals, dataclasses.replace(config.folds, repeats=1))
 
 
+def fold_network(
+    folder: ModelFolder, config: RunConfig, winner: StoredEvaluation, subject: Subject, index: int
+) -> nn.Module:
+    """Return the network that ``judge`` trained on a fold.
+
+    Raises:
+        RunError: If its file is missing or damaged.
+    """
+    known = _read_fold(folder.fold(index), _seed(config, winner, index))
+    if known is None:
+        raise RunError(
+            f"{folder.fold(index)} must hold the network of a fold, and does not; remove "
+            f"{folder.held_out} and run the search again to train it anew"
+        )
+    module = subject.build()
+    module.load_state_dict({name: known[name] for name in known if name != _LOGITS})
+    return module.eval()
+
+
+def _seed(config: RunConfig, winner: StoredEvaluation, index: int) -> int:
+    return seeds.derive(config.seed, "held out", winner.slot, index)
+
+
 def _answers(
     folder: ModelFolder,
     config: RunConfig,
@@ -101,7 +126,7 @@ def _answers(
     folder.fold(0).parent.mkdir(parents=True, exist_ok=True)
     for index, fold in enumerate(folds):
         on_event({"event": "fold", "fold": index + 1, "folds": len(folds)})
-        seed = seeds.derive(config.seed, "held out", winner.slot, index)
+        seed = _seed(config, winner, index)
         known = _read_fold(folder.fold(index), seed)
         if known is None:
             module = train(subject.build, data, fold.train, recipe, seed=seed, steps=steps)

@@ -1,0 +1,188 @@
+"""A float32 model as one with INT8 weights and activations, from a few hundred training beats."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_nas.training.metrics import confusion, macro_f1, per_class
+
+if TYPE_CHECKING:
+    import onnx
+
+_OPERATIONS = ("Conv", "Gemm", "MatMul")
+"""What is quantised: all that multiplies by weights. Scaling, reference difference and softmax have
+none of these, so they stay float32, as do sums and pooling between."""
+
+PER_CLASS = 80
+"""Calibration beats of a class, if there are as many."""
+
+
+def calibration_rows(
+    y: NDArray[np.int64], rows: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return beats to find the ranges of activations with: up to ``PER_CLASS`` of each class.
+
+    Args:
+        y: ``(beats,)`` labels.
+        rows: ``(n,)`` beats to choose from: of patients that the model may know.
+        rng: Draws the beats.
+    """
+    chosen = []
+    for label in np.unique(y[rows]):
+        own = rows[y[rows] == label]
+        chosen.append(rng.choice(own, size=min(PER_CLASS, len(own)), replace=False))
+    return np.sort(np.concatenate(chosen))
+
+
+def quantize(
+    model: onnx.ModelProto, calibration: Mapping[str, NDArray[np.float32]]
+) -> onnx.ModelProto:
+    """Return ``model`` in the QDQ form: weights INT8 a channel and symmetric, activations UINT8.
+
+    Weights have 7 bits: with 8, sums of products overflow in processors that have no VNNI, and
+    the same file would give other answers there.
+
+    Args:
+        model: A checked float32 model.
+        calibration: Its inputs for the beats that set the ranges of the activations.
+    """
+    import onnx
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Once(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            names = [node.name for node in model.graph.input]
+            self._feeds = iter([{name: calibration[name] for name in names}])
+
+        def get_next(self) -> Any:
+            return next(self._feeds, None)
+
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        plain, prepared, made = (Path(folder) / f"{i}.onnx" for i in range(3))
+        onnx.save(model, plain)
+        # Its symbolic shape inference stumbles over the free beat axis; without the fusions of
+        # this step the file is twice as large.
+        quant_pre_process(plain, prepared, skip_symbolic_shape=True)
+        quantize_static(
+            prepared,
+            made,
+            Once(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=list(_OPERATIONS),
+            extra_options={
+                "WeightSymmetric": True,
+                "ActivationSymmetric": False,
+                # What goes into the softmax must not be rounded to 256 steps.
+                "OpTypesToExcludeOutputQuantization": ["Gemm", "MatMul"],
+            },
+        )
+        quantized = onnx.load(made)
+    _shorten(quantized)
+    onnx.checker.check_model(quantized, full_check=True)
+    return quantized
+
+
+def _shorten(model: Any) -> None:
+    """Rename what is inside the graph: in a small network, names take more room than weights."""
+    graph = model.graph
+    graph.ClearField("value_info")
+    kept = {value.name for value in [*graph.input, *graph.output]} | {""}
+    names: dict[str, str] = {}
+
+    def short(name: str) -> str:
+        return name if name in kept else names.setdefault(name, f"_{len(names)}")
+
+    for initializer in graph.initializer:
+        initializer.name = short(initializer.name)
+    for node in graph.node:
+        node.name = ""
+        node.input[:] = [short(name) for name in node.input]
+        node.output[:] = [short(name) for name in node.output]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what onnxruntime's tools log at the root: advice that was weighed already."""
+    root, nothing = logging.getLogger(), logging.NullHandler()
+    level = root.level
+    root.addHandler(nothing)  # else logging.warning() sets one up for good
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.removeHandler(nothing)
+
+
+LIMITS: Mapping[str, float] = {"macro_f1_nsv": 0.005, "S_f1": 0.01, "V_f1": 0.01}
+"""How much of each figure INT8 may cost. Not of accuracy: rare classes hardly move that."""
+
+
+def gate(
+    y: NDArray[np.int64],
+    plain: NDArray[np.int64],
+    quantized: NDArray[np.int64],
+    classes: Sequence[str],
+) -> dict[str, Any]:
+    """Compare what INT8 networks call held-out beats with what float32 ones do.
+
+    Args:
+        y: ``(beats,)`` labels.
+        plain: ``(beats,)`` classes by the float32 networks.
+        quantized: ``(beats,)`` classes by the INT8 networks.
+        classes: Names of the classes.
+
+    Returns:
+        ``fp32``, ``int8`` and ``drop`` with the figures of ``LIMITS`` (``None``: undefined),
+        ``limits``, ``beats``, ``agreement`` (share of beats called alike) and ``refused``: why
+        INT8 is not good enough, ``None`` if it is.
+    """
+    before, after = (_figures(y, called, classes) for called in (plain, quantized))
+    drop = {
+        name: None if (a := before[name]) is None or (b := after[name]) is None else a - b
+        for name in LIMITS
+    }
+    over = [
+        f"{name} falls by {change:.4f} (from {before[name]:.4f}; {LIMITS[name]:g} is allowed)"
+        for name, change in drop.items()
+        if change is not None and change > LIMITS[name]
+    ]
+    return {
+        "fp32": before,
+        "int8": after,
+        "drop": drop,
+        "limits": dict(LIMITS),
+        "beats": len(y),
+        "agreement": float((plain == quantized).mean()),
+        "refused": f"on held-out training patients {', '.join(over)}" if over else None,
+    }
+
+
+def _figures(
+    y: NDArray[np.int64], called: NDArray[np.int64], classes: Sequence[str]
+) -> dict[str, float | None]:
+    counts = confusion(y, called, len(classes))
+    figures = per_class(counts, classes)
+    return {
+        "macro_f1_nsv": macro_f1(counts, classes),
+        "S_f1": figures["S"]["f1"],
+        "V_f1": figures["V"]["f1"],
+    }
