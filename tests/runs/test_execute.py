@@ -12,6 +12,7 @@ from data_prep.dataset import open_store
 from data_prep.errors import DataError
 from ecg_nas.deploy import bundle
 from ecg_nas.errors import ConfigError, RunError
+from ecg_nas.runs.candidate import bundle_of
 from ecg_nas.runs.config import resolve
 from ecg_nas.runs.execute import execute
 from ecg_nas.store import RunStore
@@ -91,6 +92,7 @@ def test_the_main_job_leaves_all_that_it_promises(whole):
         "final.json",
         "held_out.npz",
         "held_out.json",
+        "int8.json",
         "bundle",
         "report.html",
         "summary.json",
@@ -137,6 +139,18 @@ def test_every_patient_is_held_out_once_and_tells_the_temperature(whole, store):
     assert manifest.temperature == held_out["temperature"] == summary["held_out"]["temperature"]
     assert held_out["beats"] == n_beats
     assert not set(side.patients) & {one["patient"] for one in held_out["by_patient"]}
+
+
+def test_int8_is_judged_on_the_beats_of_held_out_patients(whole):
+    out = whole[0]
+    found = bundle.load(out / "bundle")
+    gate = found.manifest.int8.gate
+    assert gate["beats"] == found.manifest.training["held_out"]["beats"]
+    assert (found.int8 is None) == any(
+        drop is not None and drop > gate["limits"][name] for name, drop in gate["drop"].items()
+    )
+    # Float32 figures are those of the stored outputs: the same networks, the same beats.
+    assert gate["fp32"]["V_f1"] == found.manifest.training["held_out"]["per_class"]["V"]["f1"]
 
 
 def test_a_damaged_fold_is_trained_again(run, store, whole):
@@ -220,6 +234,39 @@ def test_a_larger_budget_goes_on(run, store, whole):
     summary = execute(settings(run.parent, store, budget=4), run, workers=1)
     assert summary["evaluations"] == 4
     assert content(run)[0][:3] == content(whole[0])[0]
+
+
+def test_another_candidate_is_exported_and_kept_in_the_run(run, whole):
+    best = whole[1]["best"]["key"]
+    with RunStore(run / "run.sqlite", read_only=True) as opened:
+        other = next(e for e in opened.evaluations() if e.key != best)
+    events = []
+    out = bundle_of(run, other.key[:12], on_event=events.append)
+    assert [e["fold"] for e in events if e["event"] == "fold"] == [1, 2]
+    training = bundle.load(out).manifest.training
+    assert bundle.load(out).manifest.architecture["key"] == other.key
+    assert training["fold_score"] == other.score
+    assert training["held_out"]["temperature"] == bundle.load(out).manifest.temperature
+    events.clear()
+    (run / "config.json").write_text(gone(run), encoding="utf-8")
+    assert bundle_of(run, other.key, on_event=events.append) == out
+    assert events == []
+    assert bundle_of(run, best) == run / "bundle"
+    shutil.rmtree(out)
+    with pytest.raises(RunError, match="must be there to train another") as caught:
+        bundle_of(run, other.key)
+    assert "\n" not in str(caught.value)
+    for key in ("", "no such key"):
+        with pytest.raises(RunError, match="runs show"):
+            bundle_of(run, key)
+    assert content(run) == content(whole[0])
+
+
+def gone(run):
+    """Return the settings of the run as if its data had lain elsewhere."""
+    saved = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    saved["settings"]["data"] = str(run / "no store")
+    return json.dumps(saved)
 
 
 def test_other_settings_are_refused_and_named(run, store):
