@@ -22,7 +22,7 @@ def by_torch(bundle, data):
     network = tiny_network(bundle.spec).eval()
     with torch.inference_mode():
         logits = network(torch.from_numpy(data.network_input()), torch.from_numpy(data.context))
-    return torch.softmax(logits, 1).numpy()
+    return torch.softmax(logits / bundle.manifest.temperature, 1).numpy()
 
 
 def test_classifier_equals_network_input_and_torch(bundle_folder, store):
