@@ -206,6 +206,7 @@ def _lead_line(file: Path, line: str) -> Lead:
     fields = line.split(maxsplit=8)
     if len(fields) < 2:
         raise DataError(f"the header {file} must give each lead a file and a format; got {line!r}")
+    _refuse_path(file, fields[0])
     form = _match(file, fields[1], _FORMAT, "a format for each lead")
     gain = _match(file, fields[2], _GAIN, "a gain for each lead") if len(fields) > 2 else None
     for field in fields[3:8]:
@@ -223,6 +224,11 @@ def _lead_line(file: Path, line: str) -> Lead:
     )
 
 
+def _refuse_path(file: Path, name: str) -> None:
+    if Path(name).name != name or name == ".." or "\\" in name:
+        raise DataError(f"the header {file} must name files beside it, not paths; got {name!r}")
+
+
 def _match(file: Path, text: str, pattern: re.Pattern[str], what: str) -> re.Match[str]:
     found = pattern.fullmatch(text)
     if found is None:
@@ -236,6 +242,7 @@ def _segments(file: Path, lines: Sequence[str]) -> tuple[tuple[str, int], ...]:
         fields = line.split()
         if len(fields) != 2 or not fields[1].isdecimal():
             raise DataError(f"the header {file} must give parts and their lengths; got {line!r}")
+        _refuse_path(file, fields[0])
         segments.append((fields[0], int(fields[1])))
     return tuple(segments)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from test_formats import LIMIT, _parts, _steps, _write, _wrsamp
 
+from data_prep.errors import DataError
 from data_prep.record import read_header, read_record, read_signal
 
 RANGES = ((0, 10), (1, 2), (7, 331), (333, 700), (640, 999), (998, 999))
@@ -40,3 +41,15 @@ def test_leads_of_different_rates(tmp_path):
 def test_records_in_parts(tmp_path):
     _parts(tmp_path)
     pieces_equal_the_whole(tmp_path / "r", (*RANGES, (900, 1300), (1000, 1200), (1100, 1700)))
+
+
+@pytest.mark.parametrize("name", ["../r.dat", "/r.dat", "r./dat", "..", "a\\r.dat"])
+def test_a_header_names_no_files_elsewhere(tmp_path, name):
+    _wrsamp(tmp_path, "r", _steps())
+    header = tmp_path / "r.hea"
+    header.write_text(header.read_text().replace("r.dat", name, 1))
+    with pytest.raises(DataError, match="not paths"):
+        read_header(tmp_path / "r")
+    (tmp_path / "parts.hea").write_text(f"parts/1 2 250 100\n{name} 100\n")
+    with pytest.raises(DataError, match="not paths"):
+        read_header(tmp_path / "parts")
