@@ -34,9 +34,10 @@ def command(bundle: Path, json_to: str | None) -> None:
     )
     if found["int8_bytes"] is not None:
         say(
-            f"model.int8.onnx: {found['int8_bytes']:,} bytes; differs by "
-            f"{found['int8_golden_difference']:.1e}, as promised, and calls "
-            f"{found['int8_golden_agreement']:.0%} of them the same",
+            f"model.int8.onnx: {found['int8_bytes']:,} bytes; reproduces its golden answers; "
+            f"as promised, they differ from model.onnx's by up to "
+            f"{found['int8_golden_difference']:.2g} ({found['int8_golden_agreement']:.0%} in the "
+            "same class)",
             json_to,
         )
     write_json(json_to, {"bundle": str(bundle), **found})

@@ -92,7 +92,7 @@ def readme(manifest: Manifest) -> str:
 
 {_models(manifest)}
 - `manifest.json`: how to cut its inputs, where it comes from, SHA-256 of every file
-- `golden.npz`: made-up inputs and the outputs that they must give
+- `golden.npz`: made-up inputs and the outputs that each model must give
 - `MODEL_CARD.md`: what it is for and how well it does
 - `sbom.json`: what was installed where it was made (CycloneDX)
 
@@ -191,7 +191,8 @@ def _int8(manifest: Manifest) -> list[str]:
         lines += [
             "`model.int8.onnx`: weights INT8, activations UINT8, scaling and softmax float32; "
             "ranges from beats of training patients. On the golden beats its probabilities differ "
-            f"from the float32 model's by up to {int8.golden_difference:.3f}.",
+            f"from the float32 model's by up to {int8.golden_difference:.3f} (made-up beats, many "
+            "of them beyond the ranges of real ones).",
             "",
         ]
     if not int8.gate:

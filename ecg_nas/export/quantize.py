@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,15 @@ from ecg_nas.training.metrics import confusion, macro_f1, per_class
 if TYPE_CHECKING:
     import onnx
 
-_OPERATIONS = ("Conv", "Gemm", "MatMul")
-"""What is quantised: all that multiplies by weights. Scaling, reference difference and softmax have
-none of these, so they stay float32, as do sums and pooling between."""
+_OPERATIONS = ("Conv", "Gemm", "MatMul", "Relu")
+"""What is quantised: all that multiplies by weights, and Relu, which then is one with what stands
+before it instead of rounding once more. Scaling, reference difference and softmax have none of
+these, so they stay float32, as do sums and pooling between."""
+
+_PERCENTILE = 99.9
+"""Of an activation's values, how many its range holds; the rest is cut off. With the whole range,
+the few beats with artefacts would set the steps: on the folds of MIT-BIH's DS1, a network of 5,261
+parameters then lost 0.011 of macro F1 (0.034 with Relu apart), and none with this."""
 
 PER_CLASS = 80
 """Calibration beats of a class, if there are as many."""
@@ -57,6 +64,7 @@ def quantize(
     import onnx
     from onnxruntime.quantization import (
         CalibrationDataReader,
+        CalibrationMethod,
         QuantFormat,
         QuantType,
         quantize_static,
@@ -87,7 +95,9 @@ def quantize(
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=list(_OPERATIONS),
+            calibrate_method=CalibrationMethod.Percentile,
             extra_options={
+                "CalibPercentile": _PERCENTILE,
                 "WeightSymmetric": True,
                 "ActivationSymmetric": False,
                 # What goes into the softmax must not be rounded to 256 steps.
@@ -120,13 +130,14 @@ def _shorten(model: Any) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what onnxruntime's tools log at the root: advice that was weighed already."""
+    """Hold back what onnxruntime's tools print, and log at the root: advice weighed already."""
     root, nothing = logging.getLogger(), logging.NullHandler()
     level = root.level
     root.addHandler(nothing)  # else logging.warning() sets one up for good
     root.setLevel(logging.ERROR)
     try:
-        yield
+        with redirect_stdout(io.StringIO()):  # standard output belongs to --json
+            yield
     finally:
         root.setLevel(level)
         root.removeHandler(nothing)

@@ -1,4 +1,6 @@
 import logging
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -7,8 +9,8 @@ import pytest
 from bundles import SIGNAL, tiny_bundle, tiny_network
 
 from data_prep.beats import BeatSpec
-from ecg_nas.deploy.bundle import GOLDEN, MODEL, MODEL_INT8, load
-from ecg_nas.deploy.verify import verify
+from ecg_nas.deploy.bundle import GOLDEN, MANIFEST, MODEL, MODEL_INT8, entry, load
+from ecg_nas.deploy.verify import GOLDEN_INT8, verify
 from ecg_nas.errors import BundleError
 from ecg_nas.export.bundle import Int8Plan
 from ecg_nas.export.finishing import copy_without_int8
@@ -54,7 +56,7 @@ def test_a_template_takes_the_weights_of_another_network(template, beats):
 def test_int8_is_nearly_the_same_and_its_bytes_repeat(plain, beats, capfd):
     handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
     quantized = quantize(plain, beats)
-    assert abs(run(quantized, beats) - run(plain, beats)).max() < 0.05
+    assert abs(run(quantized, beats) - run(plain, beats)).max() < 0.1
     assert quantize(plain, beats).SerializeToString() == quantized.SerializeToString()
     assert (logging.getLogger().handlers, logging.getLogger().level) == (handlers, level)
     assert capfd.readouterr() == ("", "")
@@ -119,7 +121,7 @@ def test_a_bundle_with_both_models_keeps_its_promise(both):
     bundle = load(both)
     assert found["int8_bytes"] == (both / MODEL_INT8).stat().st_size
     assert found["int8_golden_difference"] == bundle.manifest.int8.golden_difference
-    assert 0 < found["int8_golden_difference"] < bundle.manifest.int8.promised_difference < 0.1
+    assert 0 < found["int8_golden_difference"] < bundle.manifest.int8.promised_difference < 0.2
     metadata = {entry.key: entry.value for entry in onnx.load(both / MODEL_INT8).metadata_props}
     assert metadata == {entry.key: entry.value for entry in onnx.load(both / MODEL).metadata_props}
     card = (both / "MODEL_CARD.md").read_text(encoding="utf-8")
@@ -129,19 +131,22 @@ def test_a_bundle_with_both_models_keeps_its_promise(both):
 
 
 def test_a_broken_promise_is_refused(both, tmp_path):
-    import shutil
-    from dataclasses import replace
-
-    from ecg_nas.deploy.bundle import MANIFEST
-
     copy = shutil.copytree(both, tmp_path / "copy")
     manifest = load(copy).manifest
     promise = replace(manifest.int8, promised_difference=1e-9)
     (copy / MANIFEST).write_text(replace(manifest, int8=promise).to_text())
     with pytest.raises(BundleError, match=r"model\.int8\.onnx must agree"):
         verify(copy)
+    with np.load(copy / GOLDEN) as golden:
+        arrays = dict(golden)
+    arrays[GOLDEN_INT8] = arrays[GOLDEN_INT8] + np.float32(0.02)
+    np.savez(copy / GOLDEN, **arrays)
+    files = {**manifest.files, GOLDEN: entry(copy / GOLDEN)}
+    (copy / MANIFEST).write_text(replace(manifest, files=files).to_text())
+    with pytest.raises(BundleError, match=r"model\.int8\.onnx must reproduce golden\.npz"):
+        verify(copy)
     silent = replace(manifest.int8, refused="lost")
-    (copy / MANIFEST).write_text(replace(manifest, int8=silent).to_text())
+    (copy / MANIFEST).write_text(replace(manifest, files=files, int8=silent).to_text())
     with pytest.raises(BundleError, match=r"name model\.int8\.onnx or why"):
         verify(copy)
 
