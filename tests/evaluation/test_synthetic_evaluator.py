@@ -51,7 +51,9 @@ def test_the_same_architectures_always_fail(space):
     given = candidates(space)
     results = list(SyntheticEvaluator(space, failing=0.25).evaluate(given))
     failed = {result.slot for result in results if result.score is None}
-    assert 30 < len(failed) < 70
+    distinct = {candidate.architecture.key: candidate.slot for candidate in given}
+    share = len(failed & set(distinct.values())) / len(distinct)  # a repeat fails as the first did
+    assert 0.15 < share < 0.35
     assert all((result.failure is not None) == (result.slot in failed) for result in results)
     again = SyntheticEvaluator(space, failing=0.25).evaluate(given)
     assert failed == {result.slot for result in again if result.score is None}
