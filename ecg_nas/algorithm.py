@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Generic, Literal, Protocol
 
 import numpy as np
+from typing_extensions import TypeVar
 
 from ecg_nas import seeds
 from ecg_nas.errors import ConfigError
@@ -42,7 +43,30 @@ class Told:
     score: float | None
 
 
-class SearchAlgorithm(ABC):
+class Budgeted(Protocol):
+    """Settings of an algorithm."""
+
+    @property
+    def fes_max(self) -> int:
+        """Full trainings in all."""
+
+
+class Infilled(Budgeted, Protocol):
+    """Settings of an algorithm that lets a predictor choose."""
+
+    @property
+    def n_init(self) -> int:
+        """Random architectures before the predictor is first used."""
+
+    @property
+    def n_infill(self) -> int:
+        """Architectures a batch from then on."""
+
+
+_Config = TypeVar("_Config", bound=Budgeted, default=Any)
+
+
+class SearchAlgorithm(ABC, Generic[_Config]):
     """Ask/tell. Sees no file, console or device name; never evaluates anything itself.
 
     ``ask`` is a pure function of the state: asked again from the same state (after a crash, say)
@@ -50,10 +74,19 @@ class SearchAlgorithm(ABC):
     never proposes an architecture twice unless its space is exhausted.
 
     The archive of what was told is all the state there is, unless an algorithm adds to it.
+
+    Args:
+        space: Where to search.
+        config: The settings.
+        seed: The run's seed.
+        allowed: The constraint on proposals; ``None`` for none.
     """
 
-    def __init__(self, space: SearchSpace, *, seed: int, allowed: Allowed | None) -> None:
+    def __init__(
+        self, space: SearchSpace, config: _Config, *, seed: int, allowed: Allowed | None = None
+    ) -> None:
         self._space = space
+        self._config = config
         self._seed = seed
         self._allowed = allowed
         self._archive = Archive()
@@ -78,6 +111,11 @@ class SearchAlgorithm(ABC):
         """Return figures to show the user (``kendall_tau`` of the predictor, seconds …)."""
         return {}
 
+    @property
+    def _left(self) -> int:
+        """Full trainings that may still be asked for."""
+        return max(self._config.fes_max - len(self._archive), 0)
+
     def _random(self, count: int, origin: Literal["initial", "exploration"]) -> list[Proposal]:
         """Return ``count`` new random architectures, the same for every algorithm of this seed."""
         return draw_at_random(
@@ -94,27 +132,19 @@ class SearchAlgorithm(ABC):
         return len(set(self._archive.scores())) > 1
 
     def _by_infill(
-        self,
-        pick: Callable[[int], Sequence[Architecture]],
-        *,
-        fes_max: int,
-        n_init: int,
-        n_infill: int,
+        self, pick: Callable[[int], Sequence[Architecture]], config: Infilled
     ) -> list[Proposal]:
         """Return the next batch of a method that lets a predictor choose.
 
         Args:
             pick: Returns at most as many architectures as it is asked for; called only when the
                 initial design is told and a predictor could rank.
-            fes_max: Full trainings in all.
-            n_init: Random architectures before the predictor is first used.
-            n_infill: Architectures a batch from then on.
+            config: The algorithm's settings.
         """
         done = len(self._archive)
-        left = max(fes_max - done, 0)
-        if done < n_init:
-            return self._random(min(n_init - done, left), "initial")
-        count = min(n_infill, left)
+        if done < config.n_init:
+            return self._random(min(config.n_init - done, self._left), "initial")
+        count = min(config.n_infill, self._left)
         if count == 0 or not self._learnable():
             return self._random(count, "exploration")
         return self._filled(pick(count), count)

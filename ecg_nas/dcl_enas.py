@@ -78,7 +78,7 @@ class DclEnasConfig:
             raise ConfigError("infill must name at least one way to choose; got none")
 
 
-class DclEnas(SearchAlgorithm):
+class DclEnas(SearchAlgorithm[DclEnasConfig]):
     """Proposes by evolution on a predictor that is fine-tuned after every infill.
 
     Args:
@@ -99,8 +99,7 @@ class DclEnas(SearchAlgorithm):
         allowed: Allowed | None = None,
         cost: Cost | None = None,
     ) -> None:
-        super().__init__(space, seed=seed, allowed=allowed)
-        self._config = config
+        super().__init__(space, config, seed=seed, allowed=allowed)
         self._selection: Selection = ByScore() if cost is None else ByFront(cost)
         self._predictor: DclPredictor | None = None  # rebuilt from the seed, so not in the state
         self._fitted_to = 0  # labels that the predictor has learnt from
@@ -110,10 +109,7 @@ class DclEnas(SearchAlgorithm):
 
     @override
     def ask(self) -> list[Proposal]:
-        config = self._config
-        return self._by_infill(
-            self._infill, fes_max=config.fes_max, n_init=config.n_init, n_infill=config.n_infill
-        )
+        return self._by_infill(self._infill, self._config)
 
     @override
     def tell(self, outcomes: Sequence[Told]) -> None:

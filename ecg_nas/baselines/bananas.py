@@ -8,10 +8,10 @@ import numpy as np
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Allowed, Proposal, SearchAlgorithm, check_least
+from ecg_nas.algorithm import Proposal, SearchAlgorithm, check_least
 from ecg_nas.baselines._mutants import mutants_of_the_best
 from ecg_nas.predictor.config import PathMlpConfig
-from search_spaces import Architecture, SearchSpace
+from search_spaces import Architecture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class BananasConfig:
         check_least(self, fes_max=1, n_init=2, n_infill=1, n_mutants=1, n_parents=1)
 
 
-class Bananas(SearchAlgorithm):
+class Bananas(SearchAlgorithm[BananasConfig]):
     """Mutates the best ones trained and trains those that independent Thompson sampling chooses.
 
     The sample of a candidate is drawn from a normal distribution with the mean and the standard
@@ -52,23 +52,9 @@ class Bananas(SearchAlgorithm):
         Neural Architecture Search*, AAAI 2021, doi:10.1609/aaai.v35i12.17233 (arXiv 1910.11858).
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        config: BananasConfig,
-        *,
-        seed: int,
-        allowed: Allowed | None = None,
-    ) -> None:
-        super().__init__(space, seed=seed, allowed=allowed)
-        self._config = config
-
     @override
     def ask(self) -> list[Proposal]:
-        config = self._config
-        return self._by_infill(
-            self._infill, fes_max=config.fes_max, n_init=config.n_init, n_infill=config.n_infill
-        )
+        return self._by_infill(self._infill, self._config)
 
     def _infill(self, count: int) -> list[Architecture]:
         from ecg_nas.predictor.bananas import PathMlpPredictor  # torch takes seconds to import

@@ -33,7 +33,7 @@ class LocalSearchConfig:
         check_least(self, fes_max=1, n_init=1, n_batch=1)
 
 
-class LocalSearch(SearchAlgorithm):
+class LocalSearch(SearchAlgorithm[LocalSearchConfig]):
     """Trains neighbours of the best one in random order, and moves on at the first better one.
 
     When all neighbours are known the climb is over, and another one starts from new random
@@ -56,14 +56,12 @@ class LocalSearch(SearchAlgorithm):
         seed: int,
         allowed: Allowed | None = None,
     ) -> None:
-        super().__init__(space, seed=seed, allowed=allowed)
-        self._config = config
+        super().__init__(space, config, seed=seed, allowed=allowed)
         self._start = 0  # slot at which the present climb began
 
     @override
     def ask(self) -> list[Proposal]:
-        done, config = len(self._archive), self._config
-        left = max(config.fes_max - done, 0)
+        done, config, left = len(self._archive), self._config, self._left
         missing = self._start + config.n_init - done
         if missing > 0:
             return self._random(min(missing, left), "exploration" if self._start else "initial")

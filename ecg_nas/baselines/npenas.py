@@ -9,10 +9,10 @@ import numpy as np
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Allowed, Proposal, SearchAlgorithm, check_least
+from ecg_nas.algorithm import Proposal, SearchAlgorithm, check_least
 from ecg_nas.baselines._mutants import mutants_of_the_best
 from ecg_nas.predictor.config import GinConfig
-from search_spaces import Architecture, SearchSpace
+from search_spaces import Architecture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class NpenasConfig:
         check_least(self, fes_max=1, n_init=2, n_infill=1, n_mutants=1, n_parents=1)
 
 
-class Npenas(SearchAlgorithm):
+class Npenas(SearchAlgorithm[NpenasConfig]):
     """Mutates the best ones trained and trains the mutants that its predictor puts first.
 
     This is NPENAS-NP with the settings of the paper and of its authors' code, where two cells of
@@ -52,23 +52,9 @@ class Npenas(SearchAlgorithm):
         doi:10.1109/TNNLS.2022.3151160 (arXiv 2003.12857).
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        config: NpenasConfig,
-        *,
-        seed: int,
-        allowed: Allowed | None = None,
-    ) -> None:
-        super().__init__(space, seed=seed, allowed=allowed)
-        self._config = config
-
     @override
     def ask(self) -> list[Proposal]:
-        config = self._config
-        return self._by_infill(
-            self._infill, fes_max=config.fes_max, n_init=config.n_init, n_infill=config.n_infill
-        )
+        return self._by_infill(self._infill, self._config)
 
     def _infill(self, count: int) -> list[Architecture]:
         from ecg_nas.predictor.npenas import GinPredictor  # torch_geometric takes seconds

@@ -37,7 +37,7 @@ class Nsga2Config:
             raise ConfigError(f"population must be at least 2; got {self.population}")
 
 
-class Nsga2(SearchAlgorithm):
+class Nsga2(SearchAlgorithm[Nsga2Config]):
     """Survival by non-domination and crowding, parents by binary tournament.
 
     Sorting is pymoo's; crossover and mutation are the search space's.
@@ -56,14 +56,12 @@ class Nsga2(SearchAlgorithm):
         allowed: Allowed | None = None,
         cost: Cost,
     ) -> None:
-        super().__init__(space, seed=seed, allowed=allowed)
-        self._config = config
+        super().__init__(space, config, seed=seed, allowed=allowed)
         self._cost = cost
 
     @override
     def ask(self) -> list[Proposal]:
-        done, config = len(self._archive), self._config
-        left = max(config.fes_max - done, 0)
+        done, config, left = len(self._archive), self._config, self._left
         if done < config.population:
             return self._random(min(config.population - done, left), "initial")
         parents = self._survivors()

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from ecg_nas.algorithm import Allowed, Proposal, SearchAlgorithm
-from search_spaces import SearchSpace
+from ecg_nas.algorithm import Proposal, SearchAlgorithm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,21 +22,9 @@ class RandomSearchConfig:
     n_batch: int = 8
 
 
-class RandomSearch(SearchAlgorithm):
+class RandomSearch(SearchAlgorithm[RandomSearchConfig]):
     """Draws architectures at random, each at most once."""
-
-    def __init__(
-        self,
-        space: SearchSpace,
-        config: RandomSearchConfig,
-        *,
-        seed: int,
-        allowed: Allowed | None = None,
-    ) -> None:
-        super().__init__(space, seed=seed, allowed=allowed)
-        self._config = config
 
     @override
     def ask(self) -> list[Proposal]:
-        left = max(self._config.fes_max - len(self._archive), 0)
-        return self._random(min(self._config.n_batch, left), "initial")
+        return self._random(min(self._config.n_batch, self._left), "initial")

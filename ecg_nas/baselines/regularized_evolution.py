@@ -9,9 +9,9 @@ import numpy as np
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Allowed, Proposal, SearchAlgorithm, draw_new
+from ecg_nas.algorithm import Proposal, SearchAlgorithm, draw_new
 from ecg_nas.errors import ConfigError
-from search_spaces import Architecture, SearchSpace
+from search_spaces import Architecture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class RegularizedEvolutionConfig:
             )
 
 
-class RegularizedEvolution(SearchAlgorithm):
+class RegularizedEvolution(SearchAlgorithm[RegularizedEvolutionConfig]):
     """Mutates the best of a random tournament; the oldest of the population dies.
 
     Since every outcome enters the population and the oldest leaves it, the population is the
@@ -49,21 +49,9 @@ class RegularizedEvolution(SearchAlgorithm):
         Search*, AAAI 2019, doi:10.1609/aaai.v33i01.33014780.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        config: RegularizedEvolutionConfig,
-        *,
-        seed: int,
-        allowed: Allowed | None = None,
-    ) -> None:
-        super().__init__(space, seed=seed, allowed=allowed)
-        self._config = config
-
     @override
     def ask(self) -> list[Proposal]:
-        done, config = len(self._archive), self._config
-        left = max(config.fes_max - done, 0)
+        done, config, left = len(self._archive), self._config, self._left
         if done < config.population:
             return self._random(min(config.population - done, left), "initial")
         batch: dict[str, Proposal] = {}

@@ -40,7 +40,7 @@ class WeakNasConfig:
         check_least(self, fes_max=1, n_init=2, n_infill=1, n_top=1, n_pool=1)
 
 
-class WeakNas(SearchAlgorithm):
+class WeakNas(SearchAlgorithm[WeakNasConfig]):
     """Ranks the space with its predictor and trains random ones of the best predicted.
 
     The part of the space that labels come from shrinks and moves as the predictors learn. The
@@ -61,16 +61,12 @@ class WeakNas(SearchAlgorithm):
         seed: int,
         allowed: Allowed | None = None,
     ) -> None:
-        super().__init__(space, seed=seed, allowed=allowed)
-        self._config = config
+        super().__init__(space, config, seed=seed, allowed=allowed)
         self._pool: Sequence[Architecture] | None = None  # drawn from the seed, not in the state
 
     @override
     def ask(self) -> list[Proposal]:
-        config = self._config
-        return self._by_infill(
-            self._infill, fes_max=config.fes_max, n_init=config.n_init, n_infill=config.n_infill
-        )
+        return self._by_infill(self._infill, self._config)
 
     def _infill(self, count: int) -> list[Architecture]:
         from ecg_nas.predictor.weaknas import WeakMlpPredictor  # torch takes seconds to import
