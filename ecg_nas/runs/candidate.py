@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from data_prep.dataset import open_store
 from data_prep.errors import DataError
@@ -14,10 +13,9 @@ from ecg_nas.runs import config as settings
 from ecg_nas.runs import parts
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.data import store_folder
-from ecg_nas.runs.exporting import export
+from ecg_nas.runs.exporting import finish
 from ecg_nas.runs.folder import read_json, working_on
-from ecg_nas.runs.held_out import judge
-from ecg_nas.runs.winner import best_of, train_final
+from ecg_nas.runs.winner import best_of
 from ecg_nas.store import RunStore, StoredEvaluation
 
 
@@ -54,13 +52,8 @@ def bundle_of(run: Path, key: str, *, on_event: OnEvent = ignore) -> Path:
         config = parts.with_device(settings.from_json(saved["settings"]))
         data = _data(run, config, saved["data"]["fingerprint"], on_event)
         model.path.mkdir(parents=True, exist_ok=True)
-        told: dict[str, Any] = {"device": config.device, "on_event": on_event}
-        on_event({"event": "stage", "text": f"training {chosen.key} on all training patients"})
-        train_final(model, config, data, chosen, **told)
-        on_event({"event": "stage", "text": "training its folds once more"})
-        judge(model, config, data, chosen, **told)
-        on_event({"event": "stage", "text": "exporting and verifying the classifier"})
-        export(model, config, data, chosen, data=saved["data"])
+        facts = saved["data"]
+        finish(model, config, data, chosen, name=chosen.key, data=facts, on_event=on_event)
     return model.bundle
 
 

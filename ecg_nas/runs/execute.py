@@ -18,10 +18,9 @@ from ecg_nas.runs import config as settings
 from ecg_nas.runs import parts
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.data import store_folder
-from ecg_nas.runs.exporting import export
+from ecg_nas.runs.exporting import finish
 from ecg_nas.runs.folder import FORMAT, RunFolder, read_json, working_on, write_json
-from ecg_nas.runs.held_out import judge
-from ecg_nas.runs.winner import best_of, train_final
+from ecg_nas.runs.winner import best_of
 from ecg_nas.store import RunStore, StoredEvaluation
 from search_spaces import load
 
@@ -70,14 +69,10 @@ def execute(
             evaluations = store.evaluations()
             spent = {name: store.get(name) or 0.0 for name in ("search_seconds", "ask_seconds")}
         winner = best_of(evaluations)
-        on_event({"event": "stage", "text": "training the winner on all training patients"})
-        told: dict[str, Any] = {"device": config.device, "on_event": on_event}
-        train_final(folder.winner, config, data, winner, **told)
-        on_event({"event": "stage", "text": "training the winner's folds once more"})
-        judge(folder.winner, config, data, winner, **told)
-        on_event({"event": "stage", "text": "exporting and verifying the classifier"})
         facts = read_json(folder.config)["data"]
-        export(folder.winner, config, data, winner, data=facts)
+        finish(
+            folder.winner, config, data, winner, name="the winner", data=facts, on_event=on_event
+        )
         on_event({"event": "stage", "text": "writing the report"})
         from ecg_nas.report import page  # matplotlib and jinja2, a second of import
 

@@ -7,12 +7,51 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from data_prep.events import OnEvent
 from ecg_nas.deploy.bundle import load, without_names
 from ecg_nas.errors import BundleError
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.folder import ModelFolder, read_json
-from ecg_nas.runs.winner import load_final, subject_of
+from ecg_nas.runs.held_out import judge
+from ecg_nas.runs.winner import load_final, subject_of, train_final
 from ecg_nas.store import StoredEvaluation
+
+
+def finish(
+    folder: ModelFolder,
+    config: RunConfig,
+    store: Path,
+    candidate: StoredEvaluation,
+    *,
+    name: str,
+    data: Mapping[str, Any],
+    on_event: OnEvent,
+) -> None:
+    """Train a candidate on all training patients, judge it on its folds, and write its bundle.
+
+    Each stage is passed over where it was done before.
+
+    Args:
+        folder: Where its files go.
+        config: Settings of the run, the device settled.
+        store: The signal store.
+        candidate: What to train.
+        name: What to call it in the events.
+        data: What the run's ``config.json`` says of its data.
+        on_event: Called with the events of ``runs.execute.execute``, from the training on.
+
+    Raises:
+        RunError: If the files cannot be written.
+        DivergedError: If a training diverges.
+        BundleError: If the exported model does not compute what torch does.
+    """
+    told: dict[str, Any] = {"device": config.device, "on_event": on_event}
+    on_event({"event": "stage", "text": f"training {name} on all training patients"})
+    train_final(folder, config, store, candidate, **told)
+    on_event({"event": "stage", "text": f"training {name}'s folds once more"})
+    judge(folder, config, store, candidate, **told)
+    on_event({"event": "stage", "text": "exporting and verifying the classifier"})
+    export(folder, config, store, candidate, data=data)
 
 
 def export(
