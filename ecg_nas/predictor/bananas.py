@@ -42,10 +42,6 @@ class PathMlpPredictor(Predictor):
         self._network: MemberMlp | None = None
 
     @override
-    def pretrain(self, archs: Sequence[Architecture]) -> None:
-        """Do nothing: there is no such stage."""
-
-    @override
     def fit(self, archs: Sequence[Architecture], scores: Sequence[float]) -> None:
         check_labels(archs, scores)
         config, x, y = self._config, self._encoded(archs), np.array(scores)

@@ -18,9 +18,9 @@ class Predictor(ABC):
     of labels: so a predictor restored or rebuilt mid-run behaves as one that was never stopped.
     """
 
-    @abstractmethod
     def pretrain(self, archs: Sequence[Architecture]) -> None:
         """Learn from unlabelled architectures (once, before the first ``fit``), if it can."""
+        del archs  # most cannot
 
     @abstractmethod
     def fit(self, archs: Sequence[Architecture], scores: Sequence[float]) -> None:

@@ -60,10 +60,6 @@ class GinPredictor(Predictor):
         self._network: _Gin | None = None
 
     @override
-    def pretrain(self, archs: Sequence[Architecture]) -> None:
-        """Do nothing: there is no such stage."""
-
-    @override
     def fit(self, archs: Sequence[Architecture], scores: Sequence[float]) -> None:
         check_labels(archs, scores)
         cells = _tensors(self._encoder.encode(archs))

@@ -41,10 +41,6 @@ class WeakMlpPredictor(Predictor):
         self._network: MemberMlp | None = None
 
     @override
-    def pretrain(self, archs: Sequence[Architecture]) -> None:
-        """Do nothing: there is no such stage."""
-
-    @override
     def fit(self, archs: Sequence[Architecture], scores: Sequence[float]) -> None:
         check_labels(archs, scores)
         config, y = self._config, np.array(scores)
