@@ -179,6 +179,7 @@ def compare(
     ]
 
 
+@lru_cache(maxsize=4)
 def cell_costs(evaluator: TableEvaluator, second: SecondObjective) -> NDArray[np.float64]:
     """Return the cost of every cell, in the order of ``evaluator.cells``.
 
@@ -186,6 +187,7 @@ def cell_costs(evaluator: TableEvaluator, second: SecondObjective) -> NDArray[np
         ConfigError: If there is no such cost, or no file for it.
         TableError: If the file cannot be read.
     """
+    # Once a process, not once a search, as the table.
     return costs.read_costs(evaluator, second.cost, second.latency)
 
 
