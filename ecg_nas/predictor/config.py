@@ -51,7 +51,7 @@ class DclConfig:
     pretrain_batch: int = 128
     pretrain_rate: float = 2e-3
     temperature: float = 0.07
-    epochs: int = 60
+    epochs: int = 120
     rate: float = 5e-3
     encoder_rate: float = 1.0
     weight_decay: float = 1e-2
