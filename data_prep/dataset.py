@@ -128,6 +128,8 @@ class SignalStore:
         signal: ``(rows, leads)`` float32 memory map.
         beats: ``position``, ``sample``, ``symbol``, ``y`` (-1: no class) and ``record`` of every
             beat, in the order of the records and within them of time.
+        taken: ``(rows, leads)`` what was taken from ``signal``, where that is no longer what the
+            store's files say (``data_prep.altered``).
     """
 
     folder: Path
@@ -138,6 +140,7 @@ class SignalStore:
     manifest: Mapping[str, Any]
     signal: NDArray[np.float32]
     beats: Mapping[str, NDArray[Any]]
+    taken: NDArray[np.float32] | None = None
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -190,7 +193,7 @@ class SignalStore:
         level = np.empty(n_beats, dtype=np.int64)
         scale = [np.empty((0, n_leads), dtype=np.float32)]
         reference = [np.empty((0, n_leads, spec.samples), dtype=np.float32)]
-        baseline = None if spec.baseline == self.signal_spec.baseline else self._baseline()
+        baseline = None if spec.baseline == self.signal_spec.baseline else self.baseline()
         bounds = np.searchsorted(self.beats["record"], np.arange(len(self.records) + 1))
         row = n_levels = 0
         for index, record in enumerate(self.records):
@@ -243,7 +246,7 @@ class SignalStore:
         Raises:
             DataError: If one is missing, or not as it was written.
         """
-        self._baseline()
+        self.baseline()
         for record in self.records[:1]:
             self.annotations(record.name)
 
@@ -254,10 +257,10 @@ class SignalStore:
                 "it again"
             )
 
-    def _baseline(self) -> NDArray[np.float32] | None:
-        """Map what was taken from the signals; only some specifications need it."""
-        if self.signal_spec.baseline == "none":
-            return None
+    def baseline(self) -> NDArray[np.float32] | None:
+        """Return what was taken from the signals, ``None`` if nothing was; only some need it."""
+        if self.signal_spec.baseline == "none" or self.taken is not None:
+            return self.taken
         file = self.folder / self.split / "baseline.npy"
         baseline = _map_signal(file)
         self._refuse_altered(file, "baseline", digest_of(baseline))

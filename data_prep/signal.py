@@ -69,18 +69,24 @@ def filter_filled(
         fs_hz: Sampling rate of both.
         spec: What to make of it.
     """
-    out = resample(filled, fs_hz, spec.fs_hz, cutoff_hz=spec.band_hz[1])
-    baseline = None
-    if spec.baseline == "two-median":
-        baseline = two_median_baseline(out, spec.fs_hz)
-        out = out - baseline
-    if spec.band_hz[0] > 0:
-        out = band_pass(out, spec.fs_hz, (spec.band_hz[0], 0.0))
+    parts = without_baseline(resample(filled, fs_hz, spec.fs_hz, cutoff_hz=spec.band_hz[1]), spec)
+    out = parts.signal
     if long.any():
         change = ratio(fs_hz, spec.fs_hz)
         up, down = change.numerator, change.denominator
         nearest = (2 * np.arange(len(out)) * down + up) // (2 * up)
         out = np.where(long[np.minimum(nearest, len(long) - 1)], np.float32(0), out)
+    return Conditioned(signal=out, baseline=parts.baseline)
+
+
+def without_baseline(signal: NDArray[np.float32], spec: SignalSpec) -> Conditioned:
+    """Remove the baseline of a low-passed recording at ``spec.fs_hz``, and high-pass it."""
+    out, baseline = signal, None
+    if spec.baseline == "two-median":
+        baseline = two_median_baseline(out, spec.fs_hz)
+        out = out - baseline
+    if spec.band_hz[0] > 0:
+        out = band_pass(out, spec.fs_hz, (spec.band_hz[0], 0.0))
     return Conditioned(signal=out, baseline=baseline)
 
 

@@ -1,4 +1,4 @@
-"""What electrodes and muscles add to a simulated heart's signal."""
+"""What electrodes and muscles add to a heart's signal."""
 
 from __future__ import annotations
 
@@ -32,23 +32,24 @@ class Noise:
 
 
 def draw_noise(
-    noise: Noise, n_samples: int, fs_hz: float, rng: np.random.Generator
+    noise: Noise, n_samples: int, fs_hz: float, rng: np.random.Generator, *, leads: int = 2
 ) -> NDArray[np.float64]:
-    """Draw the noise of both leads.
+    """Draw the noise of all leads.
 
     Args:
         noise: Levels.
         n_samples: Length of the recording.
         fs_hz: Sampling rate.
         rng: Source of randomness.
+        leads: Number of leads.
 
     Returns:
-        ``(samples, 2)`` in mV; the leads share the causes but not the waveforms.
+        ``(samples, leads)`` in mV; the leads share the causes but not the waveforms.
     """
     from scipy import signal  # after the caller has decided to simulate at all
 
     t = np.arange(n_samples) / fs_hz
-    out = np.empty((n_samples, 2))
+    out = np.empty((n_samples, leads))
     bursts = [
         (rng.uniform(0, t[-1]), rng.uniform(1.5, 6.0), rng.uniform(0.4, 1.0))
         for _ in range(noise.motion)
@@ -56,9 +57,9 @@ def draw_noise(
     muscle = signal.butter(2, [15, 0.45 * fs_hz], "bandpass", fs=fs_hz, output="sos")
     slow = signal.butter(2, 0.35, "lowpass", fs=fs_hz, output="sos")
     swing = signal.butter(2, [0.5, 6.0], "bandpass", fs=fs_hz, output="sos")
-    # Muscle tension comes and goes over tens of seconds, in both leads together.
+    # Muscle tension comes and goes over tens of seconds, in all leads together.
     tension = np.exp(0.6 * np.clip(_smooth(rng, t, 0.05), -2, 1.5))
-    for lead in range(2):
+    for lead in range(leads):
         gain = rng.uniform(0.7, 1.3)
         breath = np.sin(2 * np.pi * noise.breath_hz * t + rng.uniform(0, 2 * np.pi))
         wander = 0.8 * breath + 2.0 * _unit(signal.sosfilt(slow, rng.standard_normal(n_samples)))

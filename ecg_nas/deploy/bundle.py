@@ -25,6 +25,7 @@ SBOM = "sbom.json"
 NOTICE = "Research use only, not a medical device."
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
+_OPTIONAL = ("robustness",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,24 @@ class Int8:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """How well held-out training patients were classified under one condition.
+
+    Attributes:
+        name: What was done to their recordings.
+        macro_f1_nsv: Macro F1 over N, S, V.
+        S_f1: F1 of S; ``None`` where undefined.
+        V_f1: The same of V.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    name: str
+    macro_f1_nsv: float
+    S_f1: float | None
+    V_f1: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What ``manifest.json`` holds.
 
@@ -98,6 +117,8 @@ class Manifest:
         training: Data set, split, fingerprint, seeds and figures of the training folds only.
         versions: Versions of the libraries that made the bundle.
         files: Every other file of the bundle.
+        robustness: What noise, altered leads and other rates do to held-out training patients,
+            the recordings as they are first; ``None`` where it was not measured.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -120,13 +141,15 @@ class Manifest:
     training: dict[str, Any]
     versions: dict[str, str]
     files: dict[str, FileEntry]
+    robustness: list[Condition] | None = None
 
     def to_text(self) -> str:
         """Return the one text that a manifest file may hold, its own digest in the last line.
 
         With the digest, a changed character is found in the manifest as in any other file.
         """
-        content = asdict(self)
+        # What was not measured is not named: earlier bundles of this format never name it.
+        content = {k: v for k, v in asdict(self).items() if k not in _OPTIONAL or v is not None}
         content["digest"] = _digest(content)
         return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -21,6 +21,7 @@ from ecg_nas.deploy.bundle import (
     MODEL_INT8,
     NOTICE,
     SBOM,
+    Condition,
     Int8,
     Manifest,
     Tensor,
@@ -86,6 +87,7 @@ def write_bundle(
     temperature: float = 1.0,
     int8: Int8Plan | None = None,
     template: ModelProto | None = None,
+    robustness: Sequence[Condition] | None = None,
 ) -> Manifest:
     """Export ``module`` into the folder ``out``, verified against torch before it is put there.
 
@@ -106,6 +108,7 @@ def write_bundle(
         int8: How to make the INT8 model; ``None`` for none.
         template: What :func:`ecg_nas.export.onnx.to_template` made of this architecture with this
             temperature; made anew if not given, in some seconds.
+        robustness: What noise, altered leads and other rates do to held-out training patients.
 
     Returns:
         The manifest that was written.
@@ -125,9 +128,9 @@ def write_bundle(
         raise BundleError(f"the facts on the training must be JSON: {error}") from error
     plan = int8 or Int8Plan(verdict={"refused": "it was not asked for"})
     with placed(out) as part:
-        return _fill(
-            part, module, architecture, spec, without_names(training), temperature, plan, template
-        )
+        told = list(robustness) if robustness is not None else None
+        facts = {"training": without_names(training), "robustness": told}
+        return _fill(part, module, architecture, spec, facts, temperature, plan, template)
 
 
 def _fill(
@@ -135,7 +138,7 @@ def _fill(
     module: nn.Module,
     architecture: Architecture,
     spec: BeatSpec,
-    training: Mapping[str, Any],
+    facts: Mapping[str, Any],
     temperature: float,
     plan: Int8Plan,
     template: ModelProto | None,
@@ -170,7 +173,7 @@ def _fill(
         architecture={"key": architecture.key, **architecture.to_json()},
         temperature=temperature,
         int8=_NO_INT8,
-        training=dict(training),
+        **facts,
         versions={name: version(name) for name in _LIBRARIES},
         files={},
     )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_nas.training.metrics import confusion, macro_f1, per_class
+from ecg_nas.training.metrics import headline
 
 if TYPE_CHECKING:
     import onnx
@@ -166,7 +166,7 @@ def gate(
         ``limits``, ``beats``, ``agreement`` (share of beats called alike) and ``refused``: why
         INT8 is not good enough, ``None`` if it is.
     """
-    before, after = (_figures(y, called, classes) for called in (plain, quantized))
+    before, after = (headline(y, called, classes) for called in (plain, quantized))
     drop = {
         name: None if (a := before[name]) is None or (b := after[name]) is None else a - b
         for name in LIMITS
@@ -184,16 +184,4 @@ def gate(
         "beats": len(y),
         "agreement": float((plain == quantized).mean()),
         "refused": f"on held-out training patients {', '.join(over)}" if over else None,
-    }
-
-
-def _figures(
-    y: NDArray[np.int64], called: NDArray[np.int64], classes: Sequence[str]
-) -> dict[str, float | None]:
-    counts = confusion(y, called, len(classes))
-    figures = per_class(counts, classes)
-    return {
-        "macro_f1_nsv": macro_f1(counts, classes),
-        "S_f1": figures["S"]["f1"],
-        "V_f1": figures["V"]["f1"],
     }

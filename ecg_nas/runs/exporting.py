@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.events import OnEvent
-from ecg_nas.deploy.bundle import load, without_names
+from ecg_nas.deploy.bundle import Condition, load, without_names
 from ecg_nas.errors import BundleError
+from ecg_nas.runs import robustness
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.folder import ModelFolder, read_json
 from ecg_nas.runs.held_out import judge
@@ -50,6 +51,8 @@ def finish(
     train_final(folder, config, store, candidate, **told)
     on_event({"event": "stage", "text": f"training {name}'s folds once more"})
     judge(folder, config, store, candidate, **told)
+    on_event({"event": "stage", "text": f"asking {name}'s folds about altered recordings"})
+    robustness.measure(folder, config, store, candidate, device=config.device)
     on_event({"event": "stage", "text": "exporting and verifying the classifier"})
     export(folder, config, store, candidate, data=data)
 
@@ -91,7 +94,8 @@ def export(
         "space": config.space,
         "weights": hashlib.sha256(folder.weights.read_bytes()).hexdigest(),
     }
-    if _is_exported(folder, training):
+    conditions = [Condition(**one) for one in read_json(folder.robustness)["conditions"]]
+    if _is_exported(folder, training, conditions):
         return
     from ecg_nas.export.bundle import write_bundle  # onnx, seconds of import
     from ecg_nas.export.onnx import DeployedNetwork, to_template
@@ -111,13 +115,17 @@ def export(
         training=training,
         int8=plan(folder, config, winner, subject, template, temperature=temperature),
         template=template,
+        robustness=conditions,
     )
 
 
-def _is_exported(folder: ModelFolder, training: Mapping[str, Any]) -> bool:
+def _is_exported(
+    folder: ModelFolder, training: Mapping[str, Any], conditions: list[Condition]
+) -> bool:
     if not folder.bundle.exists():
         return False
     try:
-        return bool(load(folder.bundle).manifest.training == without_names(training))
+        manifest = load(folder.bundle).manifest
     except BundleError:
         return False  # altered, cut off or of an earlier format: written anew
+    return manifest.training == without_names(training) and manifest.robustness == conditions

@@ -11,6 +11,7 @@
 ``held_out.npz``        their outputs for the patients held out of each
 ``held_out.json``       temperature and figures of these outputs, with intervals
 ``int8.json``           what INT8 costs on these patients
+``robustness.json``     what noise, altered leads and other rates do to their figures
 ``bundle/``             the exported classifier
 ``candidates/KEY/``     the same files for other candidates that were exported
 ``report.html``         the report
@@ -76,6 +77,11 @@ class ModelFolder:
     def int8(self) -> Path:
         """What INT8 costs on the patients held out."""
         return self.path / "int8.json"
+
+    @property
+    def robustness(self) -> Path:
+        """What noise, altered leads and other rates do to the figures of the patients held out."""
+        return self.path / "robustness.json"
 
     @property
     def bundle(self) -> Path:

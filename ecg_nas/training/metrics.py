@@ -46,5 +46,18 @@ def macro_f1(
     return float(np.mean(defined)) if defined else 0.0
 
 
+def headline(
+    y: NDArray[np.int64], called: NDArray[np.int64], classes: Sequence[str]
+) -> dict[str, float | None]:
+    """Return ``macro_f1_nsv``, ``S_f1`` and ``V_f1`` of the beats that were called ``called``."""
+    counts = confusion(y, called, len(classes))
+    figures = per_class(counts, classes)
+    return {
+        "macro_f1_nsv": macro_f1(counts, classes),
+        "S_f1": figures["S"]["f1"],
+        "V_f1": figures["V"]["f1"],
+    }
+
+
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None

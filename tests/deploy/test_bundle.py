@@ -2,15 +2,17 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from bundles import TRAINING
 
 from ecg_nas.deploy import place
-from ecg_nas.deploy.bundle import GOLDEN, MANIFEST, MODEL, load
+from ecg_nas.deploy.bundle import GOLDEN, MANIFEST, MODEL, Condition, load
 from ecg_nas.deploy.verify import verify
 from ecg_nas.errors import BundleError
+from ecg_nas.export.card import model_card
 
 
 @pytest.fixture
@@ -43,6 +45,24 @@ def test_a_whole_bundle_is_read_and_verified(bundle_folder):
     report = verify(bundle_folder)
     assert report["golden_difference"] <= 1e-5
     assert report["bytes"] == (bundle_folder / MODEL).stat().st_size
+
+
+def test_figures_of_altered_recordings_may_be_there_and_follow_the_schema(copy):
+    """Bundles of this format were written before there were such figures."""
+    plain = load(copy).manifest
+    assert plain.robustness is None
+    assert "robustness" not in (copy / MANIFEST).read_text()
+    assert "Robustness" not in model_card(plain)
+    told = replace(
+        plain,
+        robustness=[Condition(name="as recorded", macro_f1_nsv=0.5, S_f1=None, V_f1=0.25)],
+    )
+    (copy / MANIFEST).write_text(told.to_text())
+    assert load(copy).manifest == told
+    assert "| as recorded | 0.500 | undefined | 0.250 |" in model_card(told)
+    change_manifest(copy, lambda content: content["robustness"][0].update(S_f1="good"))
+    with pytest.raises(BundleError, match=r"robustness\.0\.S_f1"):
+        load(copy)
 
 
 @pytest.mark.parametrize("name", [MODEL, GOLDEN, MANIFEST, "README.md", "MODEL_CARD.md"])

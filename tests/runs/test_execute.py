@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data_prep import altered
 from data_prep.dataset import open_store
 from data_prep.errors import DataError
 from ecg_nas.deploy import bundle
 from ecg_nas.errors import ConfigError, RunError
+from ecg_nas.runs import robustness
 from ecg_nas.runs.candidate import bundle_of
 from ecg_nas.runs.config import resolve
 from ecg_nas.runs.execute import execute
+from ecg_nas.runs.winner import best_of, subject_of
 from ecg_nas.store import RunStore
 
 SETTINGS = """
@@ -93,6 +96,7 @@ def test_the_main_job_leaves_all_that_it_promises(whole):
         "held_out.npz",
         "held_out.json",
         "int8.json",
+        "robustness.json",
         "bundle",
         "report.html",
         "summary.json",
@@ -153,6 +157,52 @@ def test_int8_is_judged_on_the_beats_of_held_out_patients(whole):
     assert gate["fp32"]["V_f1"] == found.manifest.training["held_out"]["per_class"]["V"]["f1"]
 
 
+def test_altered_recordings_are_asked_about_on_the_folds(whole, store):
+    out = whole[0]
+    manifest = bundle.load(out / "bundle").manifest
+    clean, *others = manifest.robustness
+    held_out = manifest.training["held_out"]
+    assert clean.macro_f1_nsv == held_out["macro_f1_nsv"]
+    assert (clean.S_f1, clean.V_f1) == tuple(held_out["per_class"][k]["f1"] for k in "SV")
+    assert [one.name for one in others] == [
+        *[f"{kind}, {db} dB" for kind in altered.NOISES for db in (24, 12, 6, 0)],
+        "leads swapped",
+        "all leads inverted",
+        *[f"recorded at {fs_hz} Hz" for fs_hz in (125, 250, 500)],
+    ]
+    card = (out / "bundle" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    for one in manifest.robustness:
+        assert f"| {one.name} | {one.macro_f1_nsv:.3f} |" in card
+
+
+def test_altered_recordings_meet_the_networks_that_did_not_know_their_patients(
+    run, store, whole, monkeypatch
+):
+    asked = []
+
+    def logits(network, data, rows):
+        asked.append((data.x.numpy(), rows))
+        return robustness_logits(network, data, rows)
+
+    robustness_logits = robustness.logits
+    monkeypatch.setattr(robustness, "logits", logits)
+    (run / "robustness.json").unlink()
+    execute(settings(run.parent, store), run, workers=1)
+    assert content(run) == content(whole[0])
+    assert len(asked) == 13 * 2
+    n_beats = len(asked[0][0])
+    for (_, first), (_, second) in zip(asked[::2], asked[1::2], strict=True):
+        assert sorted([*first, *second]) == list(range(n_beats))
+    with RunStore(run / "run.sqlite", read_only=True) as opened:
+        subject = subject_of(
+            settings(run.parent, store), store, best_of(opened.evaluations()), device="cpu"
+        )
+    clean = subject.data.x.numpy()
+    np.testing.assert_allclose(asked[2 * 9][0], -clean, atol=1e-4)
+    strong, weak = (np.abs(asked[2 * index][0] - clean).mean() for index in (7, 4))
+    assert strong > 5 * weak > 0
+
+
 def test_a_damaged_fold_is_trained_again(run, store, whole):
     (run / "held_out.json").unlink()
     (run / "held_out" / "fold-0.safetensors").write_bytes(b"cut off")
@@ -186,6 +236,7 @@ def test_stopped_at_any_stage_it_ends_as_if_it_had_not(whole, store, tmp_path):
         stop_at("final"),
         stop_at("fold"),
         stop_at("fold", fold=2),
+        stop_at("stage", text="asking the winner's folds about altered recordings"),
         stop_at("stage", text="exporting and verifying the classifier"),
         stop_at("stage", text="writing the report"),
     ):
