@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_nas.export.shrink import shrink
 from ecg_nas.training.metrics import headline
 
 if TYPE_CHECKING:
@@ -105,27 +106,9 @@ def quantize(
             },
         )
         quantized = onnx.load(made)
-    _shorten(quantized)
+    shrink(quantized)
     onnx.checker.check_model(quantized, full_check=True)
     return quantized
-
-
-def _shorten(model: Any) -> None:
-    """Rename what is inside the graph: in a small network, names take more room than weights."""
-    graph = model.graph
-    graph.ClearField("value_info")
-    kept = {value.name for value in [*graph.input, *graph.output]} | {""}
-    names: dict[str, str] = {}
-
-    def short(name: str) -> str:
-        return name if name in kept else names.setdefault(name, f"_{len(names)}")
-
-    for initializer in graph.initializer:
-        initializer.name = short(initializer.name)
-    for node in graph.node:
-        node.name = ""
-        node.input[:] = [short(name) for name in node.input]
-        node.output[:] = [short(name) for name in node.output]
 
 
 @contextmanager
