@@ -126,7 +126,7 @@ def qrs_sizes(own: NDArray[np.float32], spec: BeatSpec) -> NDArray[np.float32]:
         own: ``(beats, leads, samples)`` windows.
         spec: How they were cut.
     """
-    qrs = _around_peak(own, spec, _QRS_S)
+    qrs = around_peak(own, spec, _QRS_S)
     return np.asarray(qrs.max(axis=2) - qrs.min(axis=2), dtype=np.float32)
 
 
@@ -135,12 +135,13 @@ def _amplitudes(own: NDArray[np.float32], spec: BeatSpec) -> NDArray[np.float32]
     if len(own) == 0:
         return np.zeros(own.shape[:2], dtype=np.float32)
     if spec.scale == "r-peak":
-        peak = _around_peak(own, spec, _PEAK_S)
+        peak = around_peak(own, spec, _PEAK_S)
         return np.asarray(np.abs(peak).max(axis=2), dtype=np.float32)
     return qrs_sizes(own, spec)
 
 
-def _around_peak(own: NDArray[np.float32], spec: BeatSpec, seconds: float) -> NDArray[np.float32]:
+def around_peak(own: NDArray[np.float32], spec: BeatSpec, seconds: float) -> NDArray[np.float32]:
+    """Return the part of windows that lies within ``seconds`` of the R peak."""
     reach = round(seconds * spec.signal.fs_hz)
     return own[:, :, max(spec.before - reach, 0) : spec.before + reach + 1]
 

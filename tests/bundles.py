@@ -58,7 +58,17 @@ def tiny_architecture(spec):
     )
 
 
-def tiny_bundle(out, *, spec=None, seed=0, temperature=1.5, int8=None, template=None, **training):
+def tiny_bundle(
+    out,
+    *,
+    spec=None,
+    seed=0,
+    temperature=1.5,
+    int8=None,
+    template=None,
+    usual_qrs=None,
+    **training,
+):
     spec = spec or BeatSpec(signal=SIGNAL, reference_beat=True)
     write_bundle(
         out,
@@ -70,6 +80,7 @@ def tiny_bundle(out, *, spec=None, seed=0, temperature=1.5, int8=None, template=
         temperature=temperature,
         int8=int8,
         template=template,
+        usual_qrs=usual_qrs,
     )
     return out
 

@@ -25,7 +25,7 @@ SBOM = "sbom.json"
 NOTICE = "Research use only, not a medical device."
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
-_OPTIONAL = ("robustness",)
+_OPTIONAL = ("robustness", "usual_qrs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +119,8 @@ class Manifest:
         files: Every other file of the bundle.
         robustness: What noise, altered leads and other rates do to held-out training patients,
             the recordings as they are first; ``None`` where it was not measured.
+        usual_qrs: The mean of the training patients' median QRS complexes, by lead, each of 1 from
+            peak to peak and around the R peak; ``None`` where it was not kept.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -142,6 +144,7 @@ class Manifest:
     versions: dict[str, str]
     files: dict[str, FileEntry]
     robustness: list[Condition] | None = None
+    usual_qrs: list[list[float]] | None = None
 
     def to_text(self) -> str:
         """Return the one text that a manifest file may hold, its own digest in the last line.

@@ -23,16 +23,11 @@ from data_prep.quality import Stretch
 from data_prep.recording import Recording
 from data_prep.rhythm import rhythm_context, running_context
 from ecg_nas.deploy.classify import Classifier
+from ecg_nas.deploy.doubts import Doubt, alike_to, doubts
 from ecg_nas.errors import BundleError
 
 DETECTED: Final = "detected"
 BATCH: Final = 256
-
-# A QRS complex outside of these is no heart's: its unit is wrong.
-_PLAUSIBLE_MV: Final = (0.03, 20.0)
-# Leads in which the QRS complex of most hearts points up.
-_UPRIGHT: Final = frozenset({"i", "ii", "mlii", "mli", "v5", "v6", "mv5", "cm5"})
-_DOWN: Final = 2.0  # times as far down as up
 
 Progress = Callable[[float, float], None]
 
@@ -52,7 +47,9 @@ class ClassifiedRecording:
         probabilities: ``(beats, classes)`` float32; NaN where it is not classified.
         qrs_mv: ``(leads,)`` median size of the QRS complexes; 0 without beats.
         stretches: Where leads cannot be read.
-        warnings: What there is to doubt.
+        alike: ``(leads,)`` how alike the usual QRS complex is to that of the training patients,
+            from -1 (upside down) to 1; ``None`` where the bundle or the recording does not tell.
+        doubts: What there is to doubt.
         seconds: How long it took.
     """
 
@@ -65,7 +62,8 @@ class ClassifiedRecording:
     probabilities: NDArray[np.float32]
     qrs_mv: NDArray[np.float32]
     stretches: tuple[Stretch, ...]
-    warnings: tuple[str, ...]
+    alike: NDArray[np.float64] | None
+    doubts: tuple[Doubt, ...]
     seconds: float
 
     @property
@@ -142,6 +140,8 @@ def classify_recording(
         probabilities[rows] = classifier.run(inputs)
     called = np.full(len(positions), -1, dtype=np.int64)
     called[readable] = probabilities[readable].argmax(axis=1)
+    kept = own if readable.all() else own[readable]
+    alike = alike_to(classifier.bundle.manifest.usual_qrs, kept, spec)
     return ClassifiedRecording(
         recording=recording,
         beats_from=beats,
@@ -152,7 +152,8 @@ def classify_recording(
         probabilities=probabilities,
         qrs_mv=qrs_mv,
         stretches=stretches,
-        warnings=tuple(_doubts(recording, own[readable], qrs_mv, spec)),
+        alike=alike,
+        doubts=tuple(doubts(recording.leads, kept, qrs_mv, alike, spec)),
         seconds=time.perf_counter() - began,
     )
 
@@ -213,31 +214,3 @@ def presented(
     kept = own if readable.all() else own[readable]
     levels = running_levels(kept, spec) if spec.causal else record_levels(kept, spec)
     return levels, (running_context if spec.causal else rhythm_context)(times_s, spec.rhythm)
-
-
-def _doubts(
-    recording: Recording, own: NDArray[np.float32], qrs_mv: NDArray[np.float32], spec: BeatSpec
-) -> Iterator[str]:
-    """Say what looks like a wrong unit or a lead upside down."""
-    low, high = _PLAUSIBLE_MV
-    for place, (lead, size) in enumerate(zip(recording.leads, qrs_mv.tolist(), strict=True)):
-        if size > high:
-            yield (
-                f"the QRS complexes of lead {lead} measure {size:,.0f} mV: are its values in uV?"
-            )
-        elif 0 < size < low:
-            yield (
-                f"the QRS complexes of lead {lead} measure {size:.2g} mV: is its unit right, and "
-                "the electrode on?"
-            )
-        elif len(own) and lead.casefold() in _UPRIGHT:
-            # Beats spread over the recording are enough for a look.
-            some = own[:: max(len(own) // 1000, 1), place : place + 1]
-            middle = np.median(some, axis=0)[0]
-            reach = round(0.06 * spec.signal.fs_hz)
-            qrs = middle[max(spec.before - reach, 0) : spec.before + reach + 1]
-            if -float(qrs.min()) > _DOWN * max(float(qrs.max()), 1e-6):
-                yield (
-                    f"the usual QRS complex of lead {lead} points down, which is rare in this "
-                    "lead: are its electrodes swapped?"
-                )

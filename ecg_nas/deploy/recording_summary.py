@@ -46,7 +46,10 @@ def summary(classified: ClassifiedRecording) -> dict[str, Any]:
         ``duration_s``, ``unreadable_share``, ``beats_from``, ``leads``, ``fs_hz``, ``qrs_mv``,
         ``heart_rate`` (``mean``, ``min`` and ``max`` over minutes, a minute), ``longest_pause``
         (``seconds``, ``at_s``), ``runs`` of V and S (``couplets``, ``runs`` of three or more,
-        ``longest``, ``longest_at_s``), ``stretches`` and ``warnings``.
+        ``longest``, ``longest_at_s``), ``stretches``, ``qrs_likeness`` (by lead, to the training
+        patients' usual QRS complex, -1 to 1; ``None`` where the bundle does not tell), ``doubts``
+        (``kind``: ``unit``, ``inverted`` or ``lead inverted``, and ``leads``) and ``warnings``
+        (the same, in words).
     """
     recording = classified.recording
     counts = np.bincount(
@@ -78,7 +81,11 @@ def summary(classified: ClassifiedRecording) -> dict[str, Any]:
             }
             for one in classified.stretches
         ],
-        "warnings": list(classified.warnings),
+        "qrs_likeness": None
+        if classified.alike is None
+        else [round(float(value), 3) for value in classified.alike],
+        "doubts": [{"kind": one.kind, "leads": list(one.leads)} for one in classified.doubts],
+        "warnings": [one.text for one in classified.doubts],
     }  # fmt: skip
 
 

@@ -88,6 +88,7 @@ def write_bundle(
     int8: Int8Plan | None = None,
     template: ModelProto | None = None,
     robustness: Sequence[Condition] | None = None,
+    usual_qrs: NDArray[np.float64] | None = None,
 ) -> Manifest:
     """Export ``module`` into the folder ``out``, verified against torch before it is put there.
 
@@ -109,6 +110,7 @@ def write_bundle(
         template: What :func:`ecg_nas.export.onnx.to_template` made of this architecture with this
             temperature; made anew if not given, in some seconds.
         robustness: What noise, altered leads and other rates do to held-out training patients.
+        usual_qrs: What :func:`data_prep.polarity.usual_qrs_of` made of the training patients.
 
     Returns:
         The manifest that was written.
@@ -128,8 +130,11 @@ def write_bundle(
         raise BundleError(f"the facts on the training must be JSON: {error}") from error
     plan = int8 or Int8Plan(verdict={"refused": "it was not asked for"})
     with placed(out) as part:
-        told = list(robustness) if robustness is not None else None
-        facts = {"training": without_names(training), "robustness": told}
+        facts = {
+            "training": without_names(training),
+            "robustness": None if robustness is None else list(robustness),
+            "usual_qrs": None if usual_qrs is None else usual_qrs.round(4).tolist(),
+        }
         return _fill(part, module, architecture, spec, facts, temperature, plan, template)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.events import OnEvent
+from data_prep.polarity import usual_qrs_of
 from ecg_nas.deploy.bundle import Condition, load, without_names
 from ecg_nas.errors import BundleError
 from ecg_nas.runs import robustness
@@ -116,6 +117,7 @@ def export(
         int8=plan(folder, config, winner, subject, template, temperature=temperature),
         template=template,
         robustness=conditions,
+        usual_qrs=usual_qrs_of(subject.beats),
     )
 
 
@@ -128,4 +130,8 @@ def _is_exported(
         manifest = load(folder.bundle).manifest
     except BundleError:
         return False  # altered, cut off or of an earlier format: written anew
-    return manifest.training == without_names(training) and manifest.robustness == conditions
+    return (
+        manifest.training == without_names(training)
+        and manifest.robustness == conditions
+        and manifest.usual_qrs is not None
+    )

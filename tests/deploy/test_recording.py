@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bundles import SIGNAL, ectopic_signal, tiny_bundle
-from recordings import write_edf
 
 from data_prep.beats import BeatSpec
 from data_prep.dataset import open_store
@@ -217,19 +216,6 @@ def test_files_of_others_are_left_alone(classifier, spoilt, tmp_path):
     for name in ("dat", "hea", "../x", "a b", "", "x1"):
         with pytest.raises(DataError, match="word of letters"):
             annotated.check_extension(name)
-
-
-def test_a_wrong_unit_and_a_lead_upside_down_are_doubted(classifier, tmp_path):
-    signal, _, _ = ectopic_signal(np.random.default_rng(3), fs_hz=250.0)
-    clean = write_edf(tmp_path / "r.edf", signal.T, per_frame=(250, 250), labels=("MLII", "V1"))
-    assert classify_recording(classifier, opened(clean, classifier)).warnings == ()
-    leads = classifier.bundle.spec.signal.leads
-    as_mv = classify_recording(classifier, open_recording(clean, leads=leads, units="mV"))
-    assert all("in uV?" in warning for warning in as_mv.warnings)
-    assert len(as_mv.warnings) == 2
-    down = write_edf(tmp_path / "d.edf", -signal.T, per_frame=(250, 250), labels=("MLII", "V1"))
-    (warning,) = classify_recording(classifier, opened(down, classifier)).warnings
-    assert "MLII points down" in warning
 
 
 def test_a_silent_recording_has_no_beats(classifier, tmp_path):

@@ -12,6 +12,7 @@ from recordings import write_edf
 from data_prep.formats import open_recording
 from ecg_nas.deploy.bundle import load
 from ecg_nas.deploy.classify import Classifier
+from ecg_nas.deploy.doubts import Doubt
 from ecg_nas.deploy.recording import classify_recording
 from ecg_nas.figures.recording import overview, poincare
 from ecg_nas.report.recording import write
@@ -31,7 +32,8 @@ def classified(tmp_path_factory):
 def test_the_page_stands_alone_and_says_what_it_is_not(classified, tmp_path):
     found, bundle = classified
     called = np.arange(len(found.samples)) % 3
-    write(replace(found, called=called, warnings=("odd",)), bundle, tmp_path / "page.html")
+    odd = Doubt(kind="unit", leads=("II",), text="odd")
+    write(replace(found, called=called, doubts=(odd,)), bundle, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert page.count("Research use only, not a medical device.") >= 2
     assert "a&lt;b" in page
