@@ -85,8 +85,8 @@ class Network(nn.Module):
         Returns:
             ``(beats, classes)`` float32.
         """
-        signal = x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
-        signal = self.stem(signal)
+        # From here on in channels_last memory, as the stem's weights are.
+        signal = self.stem(x.unsqueeze(2))
         side = self.prepare(self.norm_context(context)) if self.join != "none" else context
         for i, stage in enumerate(self.stages):
             if self.join == "film" and i == len(self.stages) - 1:

@@ -103,6 +103,40 @@ def representation(
 
 
 @command.command()
+@search_options
+@click.option("--architectures", default=8, show_default=True, help="Random ones to train.")
+@json_option
+def train(
+    architectures: int, workers: int | None, file: Path | None, json_to: str | None, **flags: Any
+) -> None:
+    """Time full trainings beside the plainest loop, in the same process.
+
+    The plain loop has ordinary 1-D layers in float32 and trains one network at a time on all
+    cores. Same networks, recipe, order and noise: the scores must agree within their spread over
+    seeds. Training patients only.
+
+    \b
+    Example:
+      ecg-nas bench train --data synthetic --preset quick --architectures 2
+    """
+    from ecg_nas.benchmark.training import measure, plain_trainer, sampled
+    from ecg_nas.runs import parts
+    from search_spaces import load
+
+    with _training(file, flags, workers, 3 * architectures) as bench:
+        result = measure(
+            bench.evaluator,
+            parts.training_evaluator(bench.config, bench.data, trainer=plain_trainer()),
+            sampled(load(bench.config.space), architectures, seed=bench.config.seed),
+            at_once=parts.n_workers(workers, bench.config.device),
+            on_evaluation=bench.take,
+        )
+    result["path"] = parts.path_taken(bench.config)
+    say("\n".join(_train_lines(result)), json_to)
+    write_json(json_to, result)
+
+
+@command.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option(
     "--hours",
@@ -164,7 +198,7 @@ def _training(
     from ecg_nas.runs import parts
     from ecg_nas.runs.data import store_folder
 
-    config = parts.with_device(config)
+    config = parts.settled(config)
     n_workers = parts.n_workers(workers, config.device)  # refused before data are prepared
     with counted("preparing") as on_event:
         data = store_folder(config, on_event)
@@ -208,6 +242,24 @@ def _representation_lines(result: Mapping[str, Any]) -> Iterator[str]:
         f1 = "  ".join(f"{c} {row['f1'][c]:.3f}" for c in ("N", "S", "V"))
         yield f"{name:<28}{row['mean']:.4f} {spread:<9} {change:<9} {f1}"
     yield f"seconds a full training: {result['seconds_per_training']:.0f}"
+
+
+def _train_lines(result: Mapping[str, Any]) -> Iterator[str]:
+    yield f"path: {result['path']}"
+    yield (
+        f"{result['engine_beats_per_s']:,.0f} beats/s, {result['at_once']} candidates at once; "
+        f"plain loop {result['reference_beats_per_s']:,.0f} (with a DataLoader "
+        f"{result['dataloader_beats_per_s']:,.0f}): ratio {result['ratio']:.2f}"
+    )
+    yield (
+        f"{result['candidates_per_hour']:,.0f} candidates an hour, "
+        f"{result['fold_trainings_per_hour']:,.0f} trainings; "
+        f"{result['peak_mib']:,.0f} MiB at most"
+    )
+    yield (
+        f"fold scores differ from the plain loop's by {result['difference']:.4f}, from those of "
+        f"another seed by {result['spread']:.4f} (mean of {len(result['scores'])} architectures)"
+    )
 
 
 def _speed_lines(result: Mapping[str, Any]) -> Iterator[str]:

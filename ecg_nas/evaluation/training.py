@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from typing_extensions import override
 
@@ -20,15 +23,17 @@ from ecg_nas import seeds
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from ecg_nas.evaluation.folds import FoldConfig, hold_out
 from ecg_nas.evaluation.representation import beat_spec
-from ecg_nas.training.config import TrainConfig
+from ecg_nas.training.batched import peak_bytes
+from ecg_nas.training.config import EngineConfig, TrainConfig
 from ecg_nas.training.data import DeviceData, epoch_steps, thin, to_device
-from ecg_nas.training.loop import predict, train
+from ecg_nas.training.engine import Trainer, settled, train_candidate
+from ecg_nas.training.loop import predict
 from ecg_nas.training.metrics import confusion, macro_f1, per_class
 from search_spaces import Architecture, Cost, SearchSpace, load
 
 _log = logging.getLogger(__name__)
 
-_CACHE_BYTES = 320 * 2**20
+_CACHE_BYTES = {"cpu": 320 * 2**20, "cuda": 8 * 2**30}
 
 
 class TrainingEvaluator(Evaluator):
@@ -45,6 +50,8 @@ class TrainingEvaluator(Evaluator):
         training: The recipe, the same for every candidate and fold.
         folds: How patients are held out.
         device: Where to train.
+        engine: How the folds of a candidate are trained; by default as suits the device.
+        trainer: What trains the folds of a candidate.
         fixed: Representation options that hold for every candidate, whatever its own say; such as
             ``{"causal": "on"}``.
 
@@ -60,15 +67,25 @@ class TrainingEvaluator(Evaluator):
         training: TrainConfig,
         folds: FoldConfig,
         device: str = "cpu",
+        engine: EngineConfig | None = None,
+        trainer: Trainer = train_candidate,
         fixed: Mapping[str, str] | None = None,
     ) -> None:
         self._store = open_store(store, "train")
         self._space = load(space)
         self._training = training
         self._device = torch.device(device)
+        self._engine = settled(engine or EngineConfig(), self._device)
+        self._trainer = trainer
         self._fixed = dict(fixed or {})
+        self._cutting = threading.Lock()
         self._cuts: OrderedDict[BeatSpec, DeviceData] = OrderedDict()
         self._folds = hold_out(self._store, folds)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it trains."""
+        return self._device
 
     @override
     def evaluate(self, candidates: Sequence[Candidate]) -> Iterator[Evaluation]:
@@ -97,18 +114,24 @@ class TrainingEvaluator(Evaluator):
         )
 
     def _score(self, candidate: Candidate) -> dict[str, Any]:
-        spec = beat_spec(self._store.signal_spec, candidate.architecture, self._fixed)
-        data = self._cut(spec)
-        build = builder(self._space, candidate.architecture, spec)
-        kept = [thin(data, fold.train, self._training.keep_every) for fold in self._folds]
-        steps = epoch_steps(kept, self._training.batch)
+        data, build = self._parts(candidate)
+        modules = self._trainer(
+            build,
+            data,
+            [fold.train for fold in self._folds],
+            self._training,
+            fold_seeds=[
+                seeds.derive(candidate.seed, "fold", index) for index in range(len(self._folds))
+            ],
+            steps=self._steps(data),
+            engine=self._engine,
+        )
         per_fold = []
-        for index, fold in enumerate(self._folds):
-            seed = seeds.derive(candidate.seed, "fold", index)
-            module = train(build, data, fold.train, self._training, seed=seed, steps=steps)
+        for module, fold in zip(modules, self._folds, strict=True):
             predicted = predict(module, data, fold.held_out)
             per_fold.append(confusion(data.labels[fold.held_out], predicted, len(data.classes)))
         pooled = np.sum(per_fold, axis=0)
+        spec = beat_spec(self._store.signal_spec, candidate.architecture, self._fixed)
         cost = cost_of(self._space, candidate.architecture, spec)
         return {
             "score": macro_f1(pooled, data.classes),
@@ -126,17 +149,53 @@ class TrainingEvaluator(Evaluator):
             "macs": cost.macs,
             "epochs": self._training.epochs,
             "device": self._device.type,
+            "engine": dataclasses.asdict(self._engine),
         }
+
+    @property
+    def n_folds(self) -> int:
+        """How many trainings a candidate takes, repeats included."""
+        return len(self._folds)
+
+    def trained_beats(self, candidate: Candidate) -> int:
+        """Return how many beats the trainings of ``candidate`` see, all folds and epochs."""
+        steps = self._steps(self._parts(candidate)[0])
+        return steps * self._training.batch * self._training.epochs * len(self._folds)
+
+    def plain_parts(
+        self, candidate: Candidate
+    ) -> tuple[Callable[[], nn.Module], DeviceData, NDArray[np.int64], TrainConfig]:
+        """Return what a training of the first fold is made from."""
+        data, build = self._parts(candidate)
+        return build, data, self._folds[0].train, self._training
+
+    def peak_bytes(self, candidate: Candidate) -> int:
+        """Return about how much device memory the training of ``candidate`` takes.
+
+        Its beats are cut and count for nothing: they stay on the device.
+        """
+        data, build = self._parts(candidate)
+        return peak_bytes(build, data, self._training, folds=len(self._folds))
+
+    def _parts(self, candidate: Candidate) -> tuple[DeviceData, Callable[[], nn.Module]]:
+        spec = beat_spec(self._store.signal_spec, candidate.architecture, self._fixed)
+        return self._cut(spec), builder(self._space, candidate.architecture, spec)
+
+    def _steps(self, data: DeviceData) -> int:
+        kept = [thin(data, fold.train, self._training.keep_every) for fold in self._folds]
+        return epoch_steps(kept, self._training.batch)
 
     def _cut(self, spec: BeatSpec) -> DeviceData:
         """Return the beats of ``spec``, from the few cut last if they are among them."""
-        data = self._cuts.pop(spec, None)
-        if data is None:
-            # Room first: the new cut and all the old ones need not fit at once.
-            while self._cuts and sum(d.n_bytes for d in self._cuts.values()) > _CACHE_BYTES // 2:
-                self._cuts.popitem(last=False)
-            data = to_device(self._store.cut(spec), self._device)
-        self._cuts[spec] = data
+        limit = _CACHE_BYTES[self._device.type]
+        with self._cutting:
+            data = self._cuts.pop(spec, None)
+            if data is None:
+                # Room first: the new cut and all the old ones need not fit at once.
+                while self._cuts and sum(d.n_bytes for d in self._cuts.values()) > limit // 2:
+                    self._cuts.popitem(last=False)
+                data = to_device(self._store.cut(spec), self._device)
+            self._cuts[spec] = data
         return data
 
 

@@ -49,7 +49,7 @@ def bundle_of(run: Path, key: str, *, on_event: OnEvent = ignore) -> Path:
         else:
             return model.bundle
         saved = read_json(folder.config)
-        config = parts.with_device(settings.from_json(saved["settings"]))
+        config = parts.settled(settings.from_json(saved["settings"]))
         data = _data(run, config, saved["data"]["fingerprint"], on_event)
         model.path.mkdir(parents=True, exist_ok=True)
         facts = saved["data"]

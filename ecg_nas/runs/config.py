@@ -14,7 +14,7 @@ from ecg_nas.algorithm import Allowed, SearchAlgorithm
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.folds import FoldConfig
 from ecg_nas.settings import differing
-from ecg_nas.training.config import TrainConfig
+from ecg_nas.training.config import EngineConfig, TrainConfig
 from search_spaces import SearchSpace, available, load
 
 _T = TypeVar("_T")
@@ -75,6 +75,7 @@ class RunConfig:
         max_params: Most parameters of a proposed network; ``None`` for no limit.
         max_macs: Most multiply-accumulates a beat of a proposed network.
         device: Where to train; ``auto`` takes CUDA where there is one.
+        engine: How candidates are trained.
         training: The recipe of every candidate.
         folds: How training patients are held out.
         final: The training of the winner.
@@ -96,6 +97,7 @@ class RunConfig:
     max_params: int | None = None
     max_macs: int | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    engine: EngineConfig = field(default_factory=EngineConfig)
     training: TrainConfig = field(default_factory=TrainConfig)
     folds: FoldConfig = field(default_factory=FoldConfig)
     final: FinalConfig = field(default_factory=FinalConfig)

@@ -57,8 +57,8 @@ def execute(
     """
     with working_on(out) as folder:
         _log.info("working on %s with ecg-nas %s", out, version("ecg-nas"))
-        begun = read_json(folder.config)["settings"]["device"] if folder.config.exists() else None
-        config = parts.with_device(config, begun_on=begun)
+        begun = read_json(folder.config)["settings"] if folder.config.exists() else None
+        config = parts.settled(config, begun=begun)
         # Before the data are looked at: preparing them may take minutes.
         n_workers = parts.n_workers(workers, config.device)
         _refuse_other_settings(folder, config, None)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,26 +15,52 @@ from data_prep.dataset import open_store
 from ecg_nas.algorithm import Allowed
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation._pool import PoolEvaluator
+from ecg_nas.evaluation._streams import StreamsEvaluator
 from ecg_nas.evaluation.base import Evaluator
 from ecg_nas.evaluation.representation import beat_spec
 from ecg_nas.evaluation.training import TrainingEvaluator, cost_of
 from ecg_nas.runs.config import RunConfig
+from ecg_nas.training import engine
+from ecg_nas.training.config import EngineConfig
+from ecg_nas.training.engine import Trainer
 from search_spaces import Architecture, SearchSpace
+
+_STREAMS = 4  # candidates at once on one GPU, unless asked for otherwise
 
 
 def evaluator(config: RunConfig, data: Path, n_workers: int) -> Evaluator:
-    """Return what trains candidates on the store ``data``, in ``n_workers`` processes."""
-    make = partial(
-        TrainingEvaluator,
+    """Return what trains candidates on the store ``data``, ``n_workers`` at once.
+
+    They are processes on CPUs and streams on a GPU.
+    """
+    make = partial(training_evaluator, config, data)
+    here = make()  # in any case: data that cannot be used are refused before workers start
+    if n_workers == 1:
+        return here
+    if config.device == "cuda":
+        return StreamsEvaluator(here, n_workers)
+    return PoolEvaluator(make, n_workers)
+
+
+def training_evaluator(
+    config: RunConfig, data: Path, *, trainer: Trainer = engine.train_candidate
+) -> TrainingEvaluator:
+    """Return what trains one candidate after the other, in this process."""
+    return TrainingEvaluator(
         data,
         config.space,
         training=config.training,
         folds=config.folds,
         device=config.device,
+        engine=config.engine,
+        trainer=trainer,
         fixed=config.fixed_representation,
     )
-    here = make()  # in any case: data that cannot be used are refused before workers start
-    return here if n_workers == 1 else PoolEvaluator(make, n_workers)
+
+
+def path_taken(config: RunConfig) -> str:
+    """Return in words how candidates are trained, and why so."""
+    return engine.reason(config.engine, torch.device(config.device))
 
 
 def limits(config: RunConfig, space: SearchSpace, data: Path) -> Allowed | None:
@@ -62,11 +90,15 @@ def n_workers(workers: int | None, device: str) -> int:
             raise ConfigError(f"--workers must be 1 or more; got {workers}")
         return workers
     # Cores this process may use, not those of the machine.
-    return 1 if device == "cuda" else len(os.sched_getaffinity(0))
+    return _STREAMS if device == "cuda" else len(os.sched_getaffinity(0))
 
 
-def with_device(config: RunConfig, *, begun_on: str | None = None) -> RunConfig:
-    """Return ``config`` with ``auto`` settled: the device a run was begun on, else the best one.
+def settled(config: RunConfig, *, begun: Mapping[str, Any] | None = None) -> RunConfig:
+    """Return ``config`` with every ``auto`` settled: as a run was begun, else the best there is.
+
+    Args:
+        config: The settings.
+        begun: Settings that the run was begun with, as JSON, if it was.
 
     Raises:
         ConfigError: If CUDA is asked for and there is none.
@@ -74,10 +106,16 @@ def with_device(config: RunConfig, *, begun_on: str | None = None) -> RunConfig:
     there = torch.cuda.is_available()
     device = config.device
     if device == "auto":
-        device = begun_on or ("cuda" if there else "cpu")  # type: ignore[assignment]
+        device = begun["device"] if begun else "cuda" if there else "cpu"
     if device == "cuda" and not there:
         raise ConfigError(
             "device cuda needs a CUDA device that torch can use; there is none: use --device cpu "
             "(a run begun on CUDA goes on there only)"
         )
-    return dataclasses.replace(config, device=device)
+    asked = config.engine
+    if begun:
+        kept = {k: v for k, v in dataclasses.asdict(asked).items() if v != "auto"}
+        asked = EngineConfig(**{**begun["engine"], **kept})
+    return dataclasses.replace(
+        config, device=device, engine=engine.settled(asked, torch.device(device))
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,20 +16,29 @@ class Augment:
 
     Owns its generator, so its noise neither depends on nor disturbs anything else that is random.
 
+    Nothing is read back from the device, so that a step can be recorded as a graph.
+
     Args:
         config: How much of what.
         samples: Length of a window.
+        leads: Leads of a recording; channel *c* shows lead *c* modulo ``leads``.
         device: Where the batches are.
         seed: Seed of the noise.
     """
 
     def __init__(
-        self, config: AugmentConfig, *, samples: int, device: torch.device, seed: int
+        self,
+        config: AugmentConfig,
+        *,
+        samples: int,
+        leads: int,
+        device: torch.device,
+        seed: int,
     ) -> None:
         self._config = config
-        self._generator = torch.Generator(device).manual_seed(seed)
-        # Shifts are drawn on the host: a slice needs its number there.
-        self._host = torch.Generator().manual_seed(seed)
+        self._leads = leads
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self._places = torch.arange(samples, device=device)
         # Half a period and less over the window: breathing and the electrode, never a P or T wave.
         t = torch.linspace(0, math.pi, samples, device=device)
         self._drifts = torch.stack([torch.ones_like(t), torch.cos(t), torch.sin(t)])
@@ -43,24 +53,33 @@ class Augment:
         if config.noise:
             x = x + config.noise * self._normal(*x.shape)
         if config.shift:
-            x = _shifted(x, self._integer(-config.shift, config.shift))
+            x = self._shifted(x)
+        if config.lead_dropout and self._leads > 1:
+            x = self._without_a_lead(x)
         if config.context_noise:
             context = context + config.context_noise * self._normal(*context.shape)
         return x, context
 
+    def _shifted(self, x: Tensor) -> Tensor:
+        """Return ``x`` moved by one number of samples, its edge value repeated into the gap."""
+        most = self._config.shift
+        by = torch.randint(-most, most + 1, (1,), **self._drawn)
+        return x.index_select(-1, (self._places - by).clamp(0, len(self._places) - 1))
+
+    def _without_a_lead(self, x: Tensor) -> Tensor:
+        """Return ``x`` with all channels of one lead at 0 in some beats.
+
+        A lead that is off throughout has a flat median beat too, so the difference to it is 0.
+        """
+        beats, channels, _ = x.shape
+        lost = torch.rand((beats, 1, 1), **self._drawn) < self._config.lead_dropout
+        lead = torch.randint(self._leads, (beats, 1, 1), **self._drawn)
+        of_channel = torch.arange(channels, device=x.device)[:, None] % self._leads
+        return torch.where(lost & (of_channel == lead), 0.0, x)
+
     def _normal(self, *shape: int) -> Tensor:
-        return torch.randn(shape, generator=self._generator, device=self._generator.device)
+        return torch.randn(shape, **self._drawn)
 
-    def _integer(self, low: int, high: int) -> int:
-        return int(torch.randint(low, high + 1, (), generator=self._host))
-
-
-def _shifted(x: Tensor, by: int) -> Tensor:
-    """Return ``x`` moved right by ``by`` samples, its edge value repeated into the gap."""
-    if by == 0:
-        return x
-    if by > 0:
-        edge = x[..., :1].expand(*x.shape[:-1], by)
-        return torch.cat([edge, x[..., :-by]], dim=-1)
-    edge = x[..., -1:].expand(*x.shape[:-1], -by)
-    return torch.cat([x[..., -by:], edge], dim=-1)
+    @property
+    def _drawn(self) -> dict[str, Any]:
+        return {"generator": self.generator, "device": self.generator.device}

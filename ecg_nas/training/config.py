@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ecg_nas.errors import ConfigError
 
@@ -19,6 +20,8 @@ class AugmentConfig:
         noise: Standard deviation of white noise.
         shift: Largest shift in samples, either way; one shift a batch.
         context_noise: Standard deviation of noise on the rhythm features.
+        lead_dropout: Share of the beats that are shown without one of their leads, if there are
+            several.
     """
 
     gain: float = 0.1
@@ -26,10 +29,14 @@ class AugmentConfig:
     noise: float = 0.02
     shift: int = 1
     context_noise: float = 0.02
+    lead_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("gain", "wander", "noise", "shift", "context_noise"):
             _require(getattr(self, name) >= 0, f"augment.{name}", "0 or more", getattr(self, name))
+        _require(
+            0 <= self.lead_dropout < 1, "augment.lead_dropout", "in 0 ≤ x < 1", self.lead_dropout
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +82,23 @@ class TrainConfig:
             _require(0 <= getattr(self, name) < 1, name, "in 0 ≤ x < 1", getattr(self, name))
         for name in ("weight_decay", "class_mass"):
             _require(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """How the trainings of a recipe are carried out.
+
+    It changes no meaning, but rounding, so a run keeps what ``auto`` stood for when it began.
+
+    Attributes:
+        folds: ``together`` trains the folds of a candidate as one batched model, ``alone`` one
+            after the other; ``auto`` takes ``together`` on CUDA.
+        precision: ``bfloat16`` of convolutions and products, the rest and all weights staying
+            float32; ``auto`` takes it where the device has matrix units for it.
+    """
+
+    folds: Literal["auto", "alone", "together"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
 def _require(holds: bool, name: str, what: str, value: object) -> None:

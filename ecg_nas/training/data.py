@@ -33,6 +33,7 @@ class DeviceData:
         labels: ``y`` on the host.
         classes: Name of each class.
         common: Index of the class that may be thinned (N).
+        leads: Leads of a recording; channel *c* shows lead *c* modulo ``leads``.
     """
 
     x: Tensor
@@ -41,6 +42,7 @@ class DeviceData:
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     common: int = 0
+    leads: int = 1
 
     @property
     def device(self) -> torch.device:
@@ -63,6 +65,7 @@ def to_device(dataset: BeatDataset, device: str | torch.device = "cpu") -> Devic
         labels=dataset.y,
         classes=classes,
         common=classes.index("N"),
+        leads=len(dataset.spec.signal.leads),
     )
 
 

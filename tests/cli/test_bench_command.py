@@ -1,5 +1,7 @@
 """``ecg-nas bench``: what it takes and refuses."""
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -43,12 +45,33 @@ def test_recordings_are_prepared_as_for_a_search(small_folder, tmp_path, cache):
     assert all(name.startswith("patient ") for name in side.patients)
 
 
-def test_every_choice_of_representation_is_trained(small_folder, tmp_path):
+@pytest.fixture
+def short(tmp_path):
     config = tmp_path / "short.toml"
     config.write_text(
         "[training]\nepochs = 1\nbatch = 32\n[folds]\nn_folds = 2\nrepeats = 1\n", encoding="utf-8"
     )
-    words = ("--data", small_folder, "--config", config, "--workers", 1, "--seeds", 2)
+    return config
+
+
+def test_training_is_timed_beside_the_plain_loop(small_folder, short, tmp_path):
+    out = tmp_path / "speed.json"
+    words = ("--data", small_folder, "--config", short, "--workers", 1, "--architectures", 1)
+    result = CliRunner().invoke(main, ["bench", "train", *map(str, words), "--json", str(out)])
+    assert result.exit_code == 0, result.output
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert found["device"] == "cpu"
+    assert found["ratio"] * found["reference_beats_per_s"] == pytest.approx(
+        found["engine_beats_per_s"]
+    )
+    assert found["candidates_per_hour"] > 0
+    path, *_ = result.stdout.splitlines()
+    assert path.startswith("path: folds one after the other")
+    assert "as cpu has" in path
+
+
+def test_every_choice_of_representation_is_trained(small_folder, short):
+    words = ("--data", small_folder, "--config", short, "--workers", 1, "--seeds", 2)
     result = CliRunner().invoke(main, ["bench", "representation", *map(str, words)])
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""What every evaluator must do, alone and in a pool of processes."""
+"""What every evaluator must do, alone, in a pool of processes and in streams."""
 
 import math
 from functools import partial
@@ -8,23 +8,25 @@ import pytest
 
 from ecg_nas import seeds
 from ecg_nas.evaluation._pool import PoolEvaluator
+from ecg_nas.evaluation._streams import StreamsEvaluator
 from ecg_nas.evaluation.base import Candidate
 from ecg_nas.evaluation.folds import FoldConfig
 from ecg_nas.evaluation.synthetic import SyntheticEvaluator
 from ecg_nas.evaluation.training import TrainingEvaluator
-from ecg_nas.training.config import TrainConfig
+from ecg_nas.training.config import EngineConfig, TrainConfig
 from search_spaces import load
 
 SPACE = load("ecg1d")
 
 
-def training(store, learning_rate=4e-3):
+def training(store, learning_rate=4e-3, folds="alone"):
     return partial(
         TrainingEvaluator,
         store,
         "ecg1d",
         training=TrainConfig(epochs=1, batch=64, learning_rate=learning_rate),
         folds=FoldConfig(n_folds=2),
+        engine=EngineConfig(folds=folds),
     )
 
 
@@ -35,6 +37,10 @@ KINDS = {
         lambda _: partial(SyntheticEvaluator, SPACE, failing=1.0),
     ),
     "training": (training, partial(training, learning_rate=1e30)),
+    "training together": (
+        partial(training, folds="together"),
+        partial(training, folds="together", learning_rate=1e30),
+    ),
 }
 
 
@@ -43,15 +49,27 @@ def kind(request):
     return KINDS[request.param]
 
 
-@pytest.fixture(params=["alone", "pool"], scope="module")
+def in_streams(factory):
+    if factory.func is not TrainingEvaluator:
+        pytest.skip("only trainings run in streams")
+    return StreamsEvaluator(factory(), 2, memory=2**40)
+
+
+PLACES = {
+    "alone": lambda factory: factory(),
+    "pool": lambda factory: PoolEvaluator(factory, 2),
+    "streams": in_streams,
+}
+
+
+@pytest.fixture(params=PLACES, scope="module")
 def make(request, kind, store):
     """A function that returns the evaluator, or its failing sibling."""
     made = {}
 
     def build(*, failing=False):
         if failing not in made:
-            factory = kind[failing](store)
-            made[failing] = factory() if request.param == "alone" else PoolEvaluator(factory, 2)
+            made[failing] = PLACES[request.param](kind[failing](store))
         return made[failing]
 
     yield build

@@ -18,7 +18,7 @@ def batch():
 
 
 def augmented(config, batch, seed=0):
-    return Augment(config, samples=50, device=CPU, seed=seed)(*batch)
+    return Augment(config, samples=50, leads=2, device=CPU, seed=seed)(*batch)
 
 
 def test_switched_off_it_changes_nothing(batch):
@@ -44,7 +44,7 @@ def test_wander_is_slow(batch):
 
 def test_a_shift_moves_the_beat_and_repeats_its_edge(batch):
     seen = set()
-    augment = Augment(replace(OFF, shift=2), samples=50, device=CPU, seed=0)
+    augment = Augment(replace(OFF, shift=2), samples=50, leads=2, device=CPU, seed=0)
     for _ in range(40):
         x, _ = augment(*batch)
         for by in range(-2, 3):
@@ -64,3 +64,12 @@ def test_the_inputs_stay_as_they_are_and_the_seed_decides(batch):
     assert torch.equal(batch[0], before)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_a_lost_lead_takes_all_its_channels_and_no_other_lead(batch):
+    x, _ = augmented(replace(OFF, lead_dropout=0.5), batch)
+    zero = (x == 0).all(dim=2)  # channels 0 and 2 are lead 0, 1 and 3 lead 1
+    assert torch.equal(zero[:, :2], zero[:, 2:])
+    assert not zero.all(dim=1).any()
+    assert 0.25 < float(zero.any(dim=1).float().mean()) < 0.75
+    assert torch.equal(x[~zero], batch[0][~zero])

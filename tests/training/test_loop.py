@@ -7,8 +7,9 @@ from torch import nn
 
 from ecg_nas.errors import ConfigError
 from ecg_nas.training.config import AugmentConfig, TrainConfig
-from ecg_nas.training.loop import DivergedError, _Average, isolated, predict, train
+from ecg_nas.training.loop import DivergedError, isolated, predict, train
 from ecg_nas.training.metrics import confusion, macro_f1
+from ecg_nas.training.recipe import Average
 
 CONFIG = TrainConfig(epochs=12, batch=16, learning_rate=2e-2, keep_every=2)
 
@@ -78,7 +79,7 @@ def test_an_output_that_is_not_finite_is_an_error(beats, small_net):
 
 def test_averaged_weights_follow_the_live_ones_slowly():
     module = nn.BatchNorm1d(3)
-    average = _Average(module, 0.9)
+    average = Average([*module.parameters(), *module.buffers()], 0.9)
     expected = torch.ones(3)
     for step in range(1, 200):
         with torch.no_grad():

@@ -1,0 +1,145 @@
+"""How fast candidates are trained here, beside the plainest honest loop on the same ones."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from ecg_nas import seeds
+from ecg_nas.benchmark._plain import loader_steps, train_plainly
+from ecg_nas.errors import ConfigError
+from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
+from ecg_nas.evaluation.training import TrainingEvaluator
+from search_spaces import Architecture, SearchSpace
+
+_LOADER_STEPS = 40
+
+
+def sampled(space: SearchSpace, number: int, *, seed: int) -> list[Architecture]:
+    """Return the first random architectures of ``seed``.
+
+    Raises:
+        ConfigError: If ``number`` is below 1.
+    """
+    if number < 1:
+        raise ConfigError(f"the number of architectures must be 1 or more; got {number}")
+    rng = seeds.generator(seed, "sample")
+    return [space.sample(rng) for _ in range(number)]
+
+
+def plain_trainer() -> Callable[..., Any]:
+    """Return what trains a candidate plainly on all cores; for ``TrainingEvaluator``."""
+    return partial(train_plainly, threads=len(os.sched_getaffinity(0)))
+
+
+def measure(
+    engine: Evaluator,
+    reference: TrainingEvaluator,
+    architectures: Sequence[Architecture],
+    *,
+    at_once: int,
+    on_evaluation: Callable[[Evaluation], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Score the same architectures with the engine, twice, and plainly.
+
+    A side's speed is its beats by the seconds of its candidates, times the candidates trained at
+    once: processes starting and waiting for the last candidate do not count, cutting beats does.
+
+    Args:
+        engine: As a search uses it.
+        reference: One with ``plain_trainer()``, otherwise alike.
+        architectures: What to train.
+        at_once: Candidates that ``engine`` trains at once.
+        on_evaluation: Called with each evaluation as it comes.
+
+    Returns:
+        ``reference_beats_per_s``, ``engine_beats_per_s`` (trained beats, all folds and epochs),
+        ``dataloader_beats_per_s``, ``ratio``, ``candidates_per_hour``, ``fold_trainings_per_hour``,
+        ``peak_mib``, ``scores`` (by architecture: engine, engine with another seed,
+        reference), ``difference`` (mean absolute, engine to reference) and ``spread`` (mean
+        absolute, engine to engine with another seed).
+
+    Raises:
+        ConfigError: If a training fails.
+    """
+    first, again = (
+        [
+            Candidate(slot=slot, architecture=arch, seed=seeds.derive(turn, "bench", slot))
+            for slot, arch in enumerate(architectures)
+        ]
+        for turn in (0, 1)
+    )
+    # First: an engine may set up this process in ways that speed up any loop.
+    plain = _evaluated(reference, first, on_evaluation)
+    loader = _loader_rate(reference, first[0])
+    ours = _evaluated(engine, first, on_evaluation)
+    other = _evaluated(engine, again, on_evaluation)
+    beats = sum(reference.trained_beats(candidate) for candidate in first)
+    seconds = [sum(e.seconds for e in found) for found in (ours, other, plain)]
+    engine_rate = 2 * beats * at_once / (seconds[0] + seconds[1])
+    reference_rate = beats / seconds[2]
+    scores = np.array([[e.score for e in found] for found in (ours, other, plain)], dtype=float)
+    per_hour = 3600 * 2 * len(first) * at_once / (seconds[0] + seconds[1])
+    return {
+        "device": reference.device.type,
+        "reference_beats_per_s": reference_rate,
+        "dataloader_beats_per_s": loader,
+        "engine_beats_per_s": engine_rate,
+        "ratio": engine_rate / reference_rate,
+        "candidates_per_hour": per_hour,
+        "fold_trainings_per_hour": per_hour * reference.n_folds,
+        "at_once": at_once,
+        "peak_mib": _peak_mib(reference.device),
+        "scores": {
+            arch.key: column for arch, column in zip(architectures, scores.T.tolist(), strict=True)
+        },
+        "difference": float(np.abs(scores[0] - scores[2]).mean()),
+        "spread": float(np.abs(scores[0] - scores[1]).mean()),
+    }
+
+
+def _evaluated(
+    evaluator: Evaluator, candidates: Sequence[Candidate], told: Callable[[Evaluation], None]
+) -> list[Evaluation]:
+    found = []
+    for evaluation in evaluator.evaluate(candidates):
+        told(evaluation)
+        if evaluation.failure is not None:
+            raise ConfigError(
+                f"every training must succeed to be compared; {evaluation.failure}: other "
+                "settings or another --seed may do"
+            )
+        found.append(evaluation)
+    return sorted(found, key=lambda evaluation: evaluation.slot)
+
+
+def _loader_rate(reference: TrainingEvaluator, candidate: Candidate) -> float:
+    build, data, rows, config = reference.plain_parts(candidate)
+    started = time.perf_counter()
+    seen = loader_steps(
+        build,
+        data,
+        rows,
+        config,
+        steps=_LOADER_STEPS,
+        threads=len(os.sched_getaffinity(0)),
+    )
+    return seen / (time.perf_counter() - started)
+
+
+def _peak_mib(device: torch.device) -> float:
+    """Return the most memory of this process, or of its largest worker, so far; on CUDA its own."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    own, workers = (
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return max(own, workers) / 1024

@@ -1,0 +1,120 @@
+"""Train several candidates at once on one GPU: a thread and a CUDA stream each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+from typing_extensions import override
+
+from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
+from ecg_nas.evaluation.training import TrainingEvaluator
+
+_SHARE = 0.8  # of the free memory; what is left is for what no estimate sees
+
+
+class StreamsEvaluator(Evaluator):
+    """Gives each of several streams one candidate at a time, all on the data of one evaluator.
+
+    A candidate starts when the memory that it will take is free. Should the device run out of
+    memory all the same, the candidate is tried once more, alone.
+
+    Args:
+        evaluator: What trains; its data stay on the device once.
+        streams: Candidates at once.
+        memory: Bytes that they may take together; by default most of what is free.
+    """
+
+    def __init__(
+        self, evaluator: TrainingEvaluator, streams: int, *, memory: int | None = None
+    ) -> None:
+        if streams < 1:
+            raise ValueError(f"there must be at least one stream; got {streams}")
+        self._evaluator = evaluator
+        if memory is None:
+            memory = int(_SHARE * torch.cuda.mem_get_info(evaluator.device)[0])
+        self._gate = Gate(memory)
+        self._streams = threading.local()
+        self._pool = ThreadPoolExecutor(streams, thread_name_prefix="stream")
+
+    @override
+    def evaluate(self, candidates: Sequence[Candidate]) -> Iterator[Evaluation]:
+        waiting = [self._pool.submit(self._evaluate, candidate) for candidate in candidates]
+        try:
+            for done in as_completed(waiting):
+                yield done.result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    @override
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        self._evaluator.close()
+
+    def _evaluate(self, candidate: Candidate) -> Evaluation:
+        try:
+            needed = self._evaluator.peak_bytes(candidate)
+        except (RuntimeError, MemoryError):
+            needed = 0  # it will fail in the same way below, and be answered there
+        with self._gate.room(needed), self._stream():
+            found = self._once(candidate)
+        if not _out_of_memory(found):
+            return found
+        with self._gate.alone(), self._stream():
+            return self._once(candidate)
+
+    def _once(self, candidate: Candidate) -> Evaluation:
+        (found,) = self._evaluator.evaluate([candidate])
+        return found
+
+    def _stream(self) -> AbstractContextManager[object]:
+        """Return the stream of this thread."""
+        if self._evaluator.device.type != "cuda":
+            return nullcontext()
+        if not hasattr(self._streams, "own"):
+            device = self._evaluator.device
+            self._streams.own = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        return torch.cuda.stream(self._streams.own)
+
+
+def _out_of_memory(found: Evaluation) -> bool:
+    return found.failure is not None and found.failure.startswith("OutOfMemoryError")
+
+
+class Gate:
+    """Lets in what fits: the sum of what is inside never passes the limit.
+
+    What is larger than the limit is let in alone.
+
+    Args:
+        limit: Sum of what may be inside.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._inside = 0
+        self._changed = threading.Condition()
+        # One after the other: else small ones would pass a large one for ever.
+        self._turn = threading.Lock()
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Hold all of the limit inside, after waiting for it."""
+        return self.room(self._limit)
+
+    @contextmanager
+    def room(self, size: int) -> Iterator[None]:
+        """Hold ``size`` of the limit inside, after waiting for it."""
+        size = min(size, self._limit)
+        with self._turn, self._changed:
+            self._changed.wait_for(lambda: self._inside + size <= self._limit)
+            self._inside += size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= size
+                self._changed.notify_all()

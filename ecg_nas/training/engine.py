@@ -1,0 +1,81 @@
+"""Which way a candidate's folds are trained: on a CPU one by one, on a GPU all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ecg_nas.training import precision
+from ecg_nas.training.batched import train_folds
+from ecg_nas.training.config import EngineConfig, TrainConfig
+from ecg_nas.training.data import DeviceData
+from ecg_nas.training.loop import train
+
+Trainer: TypeAlias = Callable[..., list[nn.Module]]
+"""A function with the arguments of ``train_candidate``."""
+
+
+def settled(engine: EngineConfig, device: torch.device) -> EngineConfig:
+    """Return ``engine`` with every ``auto`` replaced by what suits ``device``."""
+    folds, kind = engine.folds, engine.precision
+    if folds == "auto":
+        folds = "together" if device.type == "cuda" else "alone"
+    if kind == "auto":
+        kind = "bfloat16" if precision.has_matrix_units(device) else "float32"
+    return EngineConfig(folds=folds, precision=kind)
+
+
+def reason(engine: EngineConfig, device: torch.device) -> str:
+    """Return in words which way ``engine`` trains on ``device``, and why."""
+    way = settled(engine, device)
+    units = "has" if precision.has_matrix_units(device) else "has no"
+    how = {
+        "together": "folds together as one batched model, its steps recorded as a CUDA graph"
+        if device.type == "cuda"
+        else "folds together as one batched model",
+        "alone": "folds one after the other, one thread each, candidates in parallel processes",
+    }[way.folds]
+    asked = [n for n in ("folds", "precision") if getattr(engine, n) != "auto"]
+    because = f"; {' and '.join(asked)} as asked for" if asked else ""
+    return f"{how}; {way.precision}, as {device.type} {units} matrix units for bfloat16{because}"
+
+
+def train_candidate(
+    build: Callable[[], nn.Module],
+    data: DeviceData,
+    folds: Sequence[NDArray[np.int64]],
+    config: TrainConfig,
+    *,
+    fold_seeds: Sequence[int],
+    steps: int,
+    engine: EngineConfig,
+) -> list[nn.Module]:
+    """Train a network a fold and return them in evaluation mode.
+
+    Args:
+        build: Makes the untrained network from torch's random state.
+        data: A split on its device.
+        folds: Beats to train on, before thinning, one array a fold.
+        config: The recipe.
+        fold_seeds: Seed of each fold's initial weights, order and augmentation.
+        steps: Steps of an epoch, the same for all folds.
+        engine: How.
+
+    Raises:
+        DivergedError: If a loss is not finite at the end of an epoch.
+    """
+    way = settled(engine, data.device)
+    bfloat16 = way.precision == "bfloat16"
+    if way.folds == "together":
+        return train_folds(
+            build, data, folds, config, fold_seeds=fold_seeds, steps=steps, bfloat16=bfloat16
+        )
+    return [
+        train(build, data, rows, config, seed=seed, steps=steps, bfloat16=bfloat16)
+        for rows, seed in zip(folds, fold_seeds, strict=True)
+    ]

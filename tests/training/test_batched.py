@@ -1,0 +1,176 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ecg_nas.training import batched, recipe
+from ecg_nas.training.batched import FoldBatch, train_folds
+from ecg_nas.training.config import AugmentConfig, TrainConfig
+from ecg_nas.training.loop import DivergedError, predict, train
+from search_spaces import Architecture, load
+
+CONFIG = TrainConfig(
+    epochs=2,
+    batch=64,
+    warmup=0.9,  # as the first steps of a long training: rounding grows with the rate
+    ema=0.9,
+    augment=AugmentConfig(lead_dropout=0.1),
+)
+SPACE = load("ecg1d")
+SMALL = {"cells": 1, "stages": 2, "width": 8, "stem_kernel": 5, "stem_stride": 2}
+SIZES = {"leads": 2, "samples": 40, "context": 3, "classes": 5}
+
+
+def chain(ops, **macro):
+    """Return the sample of a seed with its cell replaced by a chain of ``ops``."""
+    sample = SPACE.sample(np.random.default_rng(3))
+    edges = tuple((i, i + 1) for i in range(len(ops) + 1))
+    return Architecture(
+        space="ecg1d",
+        ops=tuple(ops),
+        edges=edges,
+        macro=tuple(sorted((dict(sample.macro) | SMALL | macro).items())),
+        representation=sample.representation,
+    )
+
+
+def builder(arch):
+    return lambda: SPACE.build(arch, **SIZES)
+
+
+def folds_of(beats, n=3):
+    # Of different size, as folds of patients are.
+    return [np.arange(start, len(beats.labels), n)[start * 20 :] for start in range(n)]
+
+
+@pytest.mark.parametrize("op", SPACE.op_names)
+def test_twenty_steps_of_every_operation_lose_as_alone(op, beats):
+    """The yardstick is the plain loop: but for rounding, a fold must not notice the others."""
+    build = builder(chain(["conv_3", op]))
+    folds, seeds_ = folds_of(beats), (5, 6, 7)
+    config = replace(CONFIG, epochs=4)
+    told = [[], [], []]
+    for fold, rows in enumerate(folds):
+        train(
+            build,
+            beats,
+            rows,
+            config,
+            seed=seeds_[fold],
+            steps=5,
+            on_epoch=lambda _, loss, fold=fold: told[fold].append(loss),
+        )
+    together = []
+    train_folds(
+        build,
+        beats,
+        folds,
+        config,
+        fold_seeds=seeds_,
+        steps=5,
+        on_epoch=lambda _, losses: together.append(losses),
+    )
+    np.testing.assert_allclose(np.array(together).T, told, atol=1e-4)
+
+
+@pytest.mark.parametrize("join", ["concat", "mlp", "film"])
+def test_the_networks_of_a_batch_are_those_trained_alone(join, beats):
+    build = builder(chain(["sep_conv_7", "squeeze_excite"], context_join=join))
+    folds, seeds_ = folds_of(beats), (1, 2, 3)
+    made = train_folds(build, beats, folds, CONFIG, fold_seeds=seeds_, steps=4)
+    for module, rows, seed in zip(made, folds, seeds_, strict=True):
+        alone = train(build, beats, rows, CONFIG, seed=seed, steps=4)
+        state = alone.state_dict()
+        for name, value in module.state_dict().items():
+            torch.testing.assert_close(value, state[name], atol=2e-3, rtol=1e-2)
+        held = np.setdiff1d(np.arange(len(beats.labels)), rows)
+        assert (predict(module, beats, held) == predict(alone, beats, held)).mean() > 0.97
+
+
+def test_the_same_seeds_give_the_same_bits(beats):
+    build = builder(chain(["conv_3", "max_pool_3"]))
+    runs = [
+        train_folds(build, beats, folds_of(beats), CONFIG, fold_seeds=(1, 2, 3), steps=3)
+        for _ in range(2)
+    ]
+    for first, again in zip(*runs, strict=True):
+        for name, value in first.state_dict().items():
+            assert torch.equal(value, again.state_dict()[name])
+
+
+def test_bfloat16_rounds_but_learns_the_same(beats):
+    build = builder(chain(["conv_1"]))
+    told = {False: [], True: []}
+    for bfloat16, losses in told.items():
+        made = train_folds(
+            build,
+            beats,
+            folds_of(beats),
+            CONFIG,
+            fold_seeds=(1, 2, 3),
+            steps=2,
+            bfloat16=bfloat16,
+            on_epoch=lambda _, mean, losses=losses: losses.append(mean),
+        )
+        assert all(p.dtype == torch.float32 for p in made[0].parameters())
+    assert told[True] != told[False]
+    np.testing.assert_allclose(told[True], told[False], rtol=0.02)
+
+
+def test_a_step_reads_nothing_back_from_the_device(beats, monkeypatch):
+    """What a recorded step must not do: ask for a number. The meta device has none to give."""
+    build = builder(chain(["conv_3", "squeeze_excite", "sep_conv_13"]))
+    meta = replace(
+        beats, x=beats.x.to("meta"), context=beats.context.to("meta"), y=beats.y.to("meta")
+    )
+    monkeypatch.setattr(
+        batched, "Augment", lambda config, **_: lambda x, context: (x * 1.1, context * 1.1)
+    )
+    modules = [build().to("meta").train() for _ in range(3)]
+    monkeypatch.setattr(
+        recipe, "optimizer", lambda parameters, *_, **__: torch.optim.SGD(parameters, lr=0.1)
+    )  # AdamW looks at its rate once, when it is made
+    step = batched._Step(modules, meta, CONFIG, (1, 2, 3), bfloat16=False)
+    step.weights = torch.ones(3, 5, device="meta")
+    step.batch = torch.zeros(3, 16, dtype=torch.int64, device="meta")
+    step()
+
+
+def test_a_loss_that_is_not_finite_names_the_fold(beats):
+    x = beats.x.clone()
+    folds = folds_of(beats)
+    x[np.setdiff1d(folds[1], np.concatenate([folds[0], folds[2]]))] = torch.inf
+    with pytest.raises(DivergedError, match="epoch 1 of fold 2"):
+        train_folds(
+            builder(chain(["conv_3"])),
+            replace(beats, x=x),
+            folds,
+            CONFIG,
+            fold_seeds=(1, 2, 3),
+            steps=4,
+        )
+
+
+def test_norms_are_clipped_a_network():
+    generator = torch.Generator().manual_seed(0)
+    gradients = [torch.randn(2, 3, 4, generator=generator), torch.randn(2, 5, generator=generator)]
+    gradients[0][1] *= 100
+    gradients[1][1] *= 100
+    alone = [[torch.nn.Parameter(g[fold].clone()) for g in gradients] for fold in range(2)]
+    for parameters, fold in zip(alone, range(2), strict=True):
+        for parameter, g in zip(parameters, gradients, strict=True):
+            parameter.grad = g[fold].clone()
+        torch.nn.utils.clip_grad_norm_(parameters, 6.0)
+    recipe.clip_folds(gradients, 6.0)
+    for fold in range(2):
+        for parameter, g in zip(alone[fold], gradients, strict=True):
+            torch.testing.assert_close(g[fold], parameter.grad)
+
+
+def test_a_network_is_the_same_before_and_after_it_was_in_a_batch(beats):
+    modules = [builder(chain(["conv_5", "avg_pool_3"]))() for _ in range(2)]
+    before = [{k: v.clone() for k, v in m.state_dict().items()} for m in modules]
+    for module, state in zip(FoldBatch(modules).modules(), before, strict=True):
+        for name, value in module.state_dict().items():
+            assert torch.equal(value, state[name])
