@@ -46,6 +46,8 @@ _SETTLE_S: Final = 0.08
 _SETTLE_BAND_HZ: Final = (3.0, 25.0)
 _LEAST_HEIGHT: Final = 0.25  # of the median of the beats around, in the best lead
 _AROUND: Final = 31  # beats
+_INTERVALS: Final = 9  # around one make the usual interval
+_LONGEST_USUAL_S: Final = 1.5
 
 Read = Callable[[int, int], NDArray[np.float32]]
 
@@ -231,7 +233,9 @@ def _choose(positions: NDArray[np.int64], shares: NDArray[np.float64]) -> NDArra
     intervals = np.diff(beats).astype(np.float64)
     if len(intervals) == 0:
         return beats
-    usual = np.minimum(median_filter(intervals, 9, mode="reflect"), 1.5 * _FS_HZ)
+    usual = np.minimum(
+        median_filter(intervals, _INTERVALS, mode="reflect"), _LONGEST_USUAL_S * _FS_HZ
+    )
     filled = beats.tolist()
     for gap in np.flatnonzero(intervals > _LONG_GAP * usual).tolist():
         lo, hi = np.searchsorted(positions, (beats[gap] + 1, beats[gap + 1]))

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from data_prep.dataset import BeatDataset
     from data_prep.spec import BeatSpec
 
-_LAG_S: Final = 0.025  # a detector may put the R peak beside where an annotator does
-_MOST_BEATS: Final = 1000  # spread over a recording, these are enough for a median
+LAG_S: Final = 0.025  # a detector may put the R peak beside where an annotator does
+MOST_BEATS: Final = 1000  # spread over a recording, these are enough for a median
+USUAL_S: Final = 0.1
 
 
 def usual_qrs(
-    own: NDArray[np.float32], spec: BeatSpec, *, within_s: float = 0.1
+    own: NDArray[np.float32], spec: BeatSpec, *, within_s: float = USUAL_S
 ) -> NDArray[np.float64]:
     """Return the median QRS complex of some beats, each lead of 1 from peak to peak.
 
@@ -30,7 +31,7 @@ def usual_qrs(
     Returns:
         ``(leads, samples')`` around the R peak; 0 in a lead that is flat, or without beats.
     """
-    some = around_peak(own[:: max(len(own) // _MOST_BEATS, 1)], spec, within_s)
+    some = around_peak(own[:: max(len(own) // MOST_BEATS, 1)], spec, within_s)
     if len(some) == 0:
         return np.zeros(some.shape[1:])
     middle = np.median(some, axis=0).astype(np.float64)
@@ -58,7 +59,7 @@ def likeness(
         usual: ``(leads, samples)`` what it is compared with.
         fs_hz: Sampling rate of both.
     """
-    most = round(_LAG_S * fs_hz)
+    most = round(LAG_S * fs_hz)
     found = np.zeros(len(qrs))
     for lag in range(-most, most + 1):
         first, last = max(lag, 0), qrs.shape[1] + min(lag, 0)

@@ -131,7 +131,7 @@ def read_annotations(
         raw = decode(file.read_bytes(), str(file))
     except OSError as error:
         raise DataError(f"the annotation file {file} must be readable: {error}") from error
-    symbol_of = _symbols() | raw.symbols
+    symbol_of = annotation_symbols() | raw.symbols
     unknown = sorted(set(raw.codes) - set(symbol_of))
     if unknown:
         raise DataError(
@@ -322,8 +322,8 @@ def write_record(
 
 
 @functools.cache
-def _symbols() -> dict[int, str]:
-    """Return the symbol of each code."""
+def annotation_symbols() -> dict[int, str]:
+    """Return the symbol of each code of an annotation file."""
     from wfdb.io.annotation import ann_label_table
 
     return dict(zip(ann_label_table["label_store"], ann_label_table["symbol"], strict=True))

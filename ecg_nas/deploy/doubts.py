@@ -18,14 +18,15 @@ from data_prep.polarity import likeness, usual_qrs
 Kind = Literal["unit", "inverted", "lead inverted"]
 
 # A QRS complex outside of these is no heart's: its unit is wrong.
-_PLAUSIBLE_MV: Final = (0.03, 20.0)
+PLAUSIBLE_MV: Final = (0.03, 20.0)
 # Mean over the leads. On MIT-BIH's DS1 (each record against the other 21, beats as detected) the
 # lowest of all is -0.02, and 19 of the 22 records fall below this when inverted or swapped.
-_UPSIDE_DOWN: Final = -0.3
-_LEAST_BEATS: Final = 5
+UPSIDE_DOWN: Final = -0.3
+LEAST_BEATS: Final = 5
 # Leads in which the QRS complex of most hearts points up.
-_UPRIGHT: Final = frozenset({"i", "ii", "mlii", "mli", "v5", "v6", "mv5", "cm5"})
-_DOWN: Final = 2.0  # times as far down as up
+UPRIGHT: Final = frozenset({"i", "ii", "mlii", "mli", "v5", "v6", "mv5", "cm5"})
+DOWN: Final = 2.0  # times as far down as up
+DOWN_S: Final = 0.06  # to either side of the R peak
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ def doubts(
         spec: How the beats were cut.
     """
     yield from _units(leads, qrs_mv)
-    if alike is not None and alike.mean() < _UPSIDE_DOWN:
+    if alike is not None and alike.mean() < UPSIDE_DOWN:
         yield Doubt(
             kind="inverted",
             leads=tuple(leads),
@@ -85,13 +86,13 @@ def alike_to(
     Returns:
         ``(leads,)`` from -1 to 1; ``None`` if the manifest has none, or there are too few beats.
     """
-    if usual is None or len(own) < _LEAST_BEATS:
+    if usual is None or len(own) < LEAST_BEATS:
         return None
     return likeness(usual_qrs(own, spec), np.array(usual), spec.signal.fs_hz)
 
 
 def _units(leads: Sequence[str], qrs_mv: NDArray[np.float32]) -> Iterator[Doubt]:
-    low, high = _PLAUSIBLE_MV
+    low, high = PLAUSIBLE_MV
     sizes = list(zip(leads, qrs_mv.tolist(), strict=True))
     if large := [(lead, size) for lead, size in sizes if size > high]:
         yield _unit(large, "are the values in uV?")
@@ -123,8 +124,8 @@ def _pointing_down(
 ) -> Iterator[Doubt]:
     if len(own) == 0:
         return
-    for lead, qrs in zip(leads, usual_qrs(own, spec, within_s=0.06), strict=True):
-        if lead.casefold() in _UPRIGHT and -float(qrs.min()) > _DOWN * max(float(qrs.max()), 1e-6):
+    for lead, qrs in zip(leads, usual_qrs(own, spec, within_s=DOWN_S), strict=True):
+        if lead.casefold() in UPRIGHT and -float(qrs.min()) > DOWN * max(float(qrs.max()), 1e-6):
             yield Doubt(
                 kind="lead inverted",
                 leads=(lead,),

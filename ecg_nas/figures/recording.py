@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_nas.figures._beats import COLOUR, NAME
 from ecg_nas.figures._svg import FAINT, INK, MUTED, render
+from ecg_nas.figures.beats import COLOUR, NAME
 
 Span = tuple[float, float]
 

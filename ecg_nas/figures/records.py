@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ecg_nas.figures._beats import COLOUR, NAME
 from ecg_nas.figures._svg import FAINT, INK, MUTED, render
+from ecg_nas.figures.beats import COLOUR, NAME
 
 Part = tuple[int, int]
 """How many of how many."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ecg_nas.figures._beats import COLOUR
 from ecg_nas.figures._svg import INK, MUTED, render
+from ecg_nas.figures.beats import COLOUR
 
 
 def reliability(

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_nas.figures._beats import COLOUR, NAME, badge
 from ecg_nas.figures._svg import INK, MUTED
+from ecg_nas.figures.beats import COLOUR, NAME, badge
 
 MM_PER_S = 25.0
 MM_PER_MV = 10.0

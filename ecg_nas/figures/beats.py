@@ -22,6 +22,7 @@ NAME: Mapping[str, str] = {
     "F": "fusion",
     "Q": "unclassifiable or paced",
 }
+SHAPE: Mapping[str, str] = {"S": "circle", "V": "square", "F": "diamond", "Q": "hexagon"}
 OTHER = "#5f6b76"
 
 _Shape = Callable[[float, float], str]
@@ -43,7 +44,12 @@ def _hexagon(x: float, y: float) -> str:
     return f'<path d="M{x - 1.2:.2f} {y - 2.1:.2f}h2.4l1.2 2.1l-1.2 2.1h-2.4l-1.2 -2.1z"'
 
 
-_SHAPE: Mapping[str, _Shape] = {"S": _circle, "V": _square, "F": _diamond, "Q": _hexagon}
+_DRAWN: Mapping[str, _Shape] = {
+    "circle": _circle,
+    "square": _square,
+    "diamond": _diamond,
+    "hexagon": _hexagon,
+}
 
 
 def badge(x: float, y: float, kind: str, letter: str) -> str:
@@ -55,9 +61,9 @@ def badge(x: float, y: float, kind: str, letter: str) -> str:
         kind: Its class; a normal beat is a letter alone, so that the others stand out.
         letter: What is written in it.
     """
-    if kind not in _SHAPE:
+    if kind not in SHAPE:
         return _letter(x, y, letter, f'fill="{COLOUR.get(kind, OTHER)}"')
-    shape = f'{_SHAPE[kind](x, y)} fill="{COLOUR[kind]}"/>'
+    shape = f'{_DRAWN[SHAPE[kind]](x, y)} fill="{COLOUR[kind]}"/>'
     return shape + _letter(x, y, letter, 'fill="#fff" font-weight="bold"')
 
 

@@ -1,0 +1,145 @@
+// Recordings and beats in text files, one line a sample or a beat, as data_prep/_csv.py reads them.
+
+import { InputError } from "./wfdb.js";
+
+const TIMES = new Set([
+  "time", "t", "elapsed time", "times", "seconds", "time_s", "timestamp",
+]);
+const COUNTERS = new Set(["", "#", "sample", "sample #", "samples", "index", "unnamed: 0"]);
+const SECONDS = { s: 1, sec: 1, second: 1, seconds: 1, ms: 1e-3 };
+const OF_BEATS = /^(sample|samples|time|time_s|until_s|class|symbol|p_.*)$/;
+
+function cells(line, separator) {
+  return line.split(separator).map((cell) => cell.trim().replace(/^["']+|["']+$/g, "").trim());
+}
+
+/** Read the head of a text file: {separator, columns: [{name, unit}], lines, decimal}. */
+function headOf(lines, name) {
+  const first = lines[0].replace(/^\ufeff/, "");
+  const counts = [",", ";", "\t"].map((one) => first.split(one).length);
+  const separator = [",", ";", "\t"][counts.indexOf(Math.max(...counts))];
+  const names = cells(first, separator);
+  if (names.every((cell) => !cell) || names.some((cell) => cell && !Number.isNaN(Number(cell)))) {
+    throw new InputError(`the first line of ${name} must name the columns, as in time,MLII (mV)`);
+  }
+  const columns = names.map((cell) => {
+    const found = /^(.*?)\s*[([]([^()[\]]*)[)\]]$/.exec(cell);
+    return found ? { name: found[1], unit: found[2].trim() } : { name: cell, unit: "" };
+  });
+  const under = cells(lines[1] || "", separator);
+  let count = 1;
+  const isNumber = (cell) => cell !== "" && !Number.isNaN(Number(cell.replace(",", ".")));
+  if (under.length === names.length && !under.some(isNumber)) {
+    columns.forEach((column, k) => (column.unit ||= under[k].replace(/^[()[\]]+|[()[\]]+$/g, "")));
+    count = 2;
+  }
+  const comma = separator === ";" && (lines[count] || "").includes(",");
+  return { separator, columns, count, comma };
+}
+
+function linesOf(text, name) {
+  const lines = text.replace(/\s+$/, "").split(/\r?\n/);
+  if (text.includes("\0") || lines.length < 2) {
+    throw new InputError(`${name} must be text with a line a sample; it is not`);
+  }
+  return lines;
+}
+
+/** Tell whether a text file holds beats (columns sample or time_s, class …), not a signal. */
+export function holdsBeats(text) {
+  const [first] = text.slice(0, 10000).replace(/^\ufeff/, "").split(/\r?\n/);
+  const names = cells(first, /[,;\t]/).map((cell) => cell.toLowerCase());
+  return names.every((cell) => OF_BEATS.test(cell)) && names.some((cell) => /^(sample|time)/.test(cell));
+}
+
+/** Read beats from a text file: {samples} or {timesS}; rows of class "~" are no beats. */
+export function readBeatTable(text, name) {
+  const lines = linesOf(text, name);
+  const { separator, columns } = headOf([lines[0], "0"], name);
+  const names = columns.map((column) => column.name.toLowerCase());
+  const bySample = names.findIndex((cell) => cell.startsWith("sample"));
+  const place = bySample >= 0 ? bySample : names.findIndex((cell) => cell.startsWith("time"));
+  const kind = names.indexOf("class");
+  const rows = lines.slice(1).map((line) => cells(line, separator));
+  const values = rows.filter((row) => row[kind] !== "~").map((row) => Number(row[place] || NaN));
+  const bad = values.findIndex((value) => !(value >= 0));
+  if (bad >= 0) throw new InputError(`the beats of ${name} must be numbers; row ${bad + 1} is not`);
+  return bySample >= 0 ? { samples: values } : { timesS: values };
+}
+
+/**
+ * Read a recording from a text file: {fsHz, leads: [{name, signal}]}, in mV.
+ * `asked` gives what a file may not say itself: {fsHz, unit}.
+ */
+export function readTable(text, name, asked, millivolt) {
+  const lines = linesOf(text, name);
+  const { separator, columns, count, comma } = headOf(lines, name);
+  const lower = columns.map((column) => column.name.toLowerCase());
+  const time = lower.findIndex((cell) => TIMES.has(cell));
+  const places = lower.map((_, k) => k).filter((k) => k !== time && !COUNTERS.has(lower[k]));
+  if (places.length === 0) throw new InputError(`${name} must have a column of a lead`);
+  const n = lines.length - count;
+  if (n < 2) throw new InputError(`${name} must hold a line a sample; it holds too few`);
+  const scales = places.map((place) => scaleOf(columns[place], name, asked.unit, millivolt));
+  const leads = places.map((place) => new Float32Array(n));
+  const times = new Float64Array(n);
+  const number = (cell) => {
+    const plain = cell === undefined ? "" : comma ? cell.trim().replace(",", ".") : cell.trim();
+    return plain === "" || /^nan$/i.test(plain) ? NaN : Number(plain);
+  };
+  for (let row = 0; row < n; row++) {
+    const line = lines[count + row].split(separator);
+    if (line.length > columns.length) {
+      throw new InputError(`line ${count + row + 1} of ${name} must have ${columns.length} cells`);
+    }
+    places.forEach((place, k) => {
+      const value = number(line[place]);
+      if (Number.isNaN(value) && !/^\s*(nan)?\s*$/i.test(line[place] || "")) {
+        throw new InputError(`line ${count + row + 1} of ${name} must hold numbers; it does not`);
+      }
+      leads[k][row] = Number.isFinite(value) ? value * scales[k] : NaN;
+    });
+    if (time >= 0) times[row] = number(line[time]);
+  }
+  const fsHz = asked.fsHz || rateOf(times, time >= 0 ? columns[time].unit : null, name);
+  if (!(fsHz >= 50 && fsHz <= 10000)) {
+    throw new InputError(`${name} must have from 50 to 10,000 samples a second; it has ${fsHz}`);
+  }
+  return { fsHz, leads: leads.map((signal, k) => ({ name: columns[places[k]].name, signal })) };
+}
+
+function scaleOf(column, name, unit, millivolt) {
+  const scale = millivolt[(unit || column.unit).toLowerCase()];
+  if (scale === undefined) {
+    throw new InputError(
+      `column ${column.name} of ${name} must say its unit, as in ${column.name} (mV): ` +
+        "choose one under Options, or name it in the file",
+    );
+  }
+  return scale;
+}
+
+/** Return the rate that a column of times tells; they must be evenly spaced. */
+function rateOf(times, unit, name) {
+  if (unit === null) {
+    throw new InputError(`${name} has no column of times: give its sampling rate under Options`);
+  }
+  const second = SECONDS[(unit || "s").toLowerCase()];
+  const last = times.length - 1;
+  const length = (times[last] - times[0]) * second;
+  if (!(length > 0)) throw new InputError(`the times of ${name} must ascend, in s or ms`);
+  const rate = last / length;
+  // Rounded times: a whole rate that fits as well is meant.
+  const whole = Math.round(rate);
+  const fsHz = whole && Math.abs(last / whole - length) <= 1 / whole ? whole : rate;
+  const slack = Math.max(2 / fsHz, 0.02);
+  for (let k = 0; k <= last; k++) {
+    if (!(Math.abs((times[k] - times[0]) * second - k / fsHz) <= slack)) {
+      throw new InputError(
+        `the times of ${name} must be evenly spaced; those of sample ${k + 1} are not: ` +
+          "give missing samples empty cells",
+      );
+    }
+  }
+  return fsHz;
+}

@@ -1,0 +1,105 @@
+// What was dropped: which of the files make a recording, and which give its beats.
+
+import { holdsBeats, readBeatTable, readTable } from "./csv.js";
+import { rint } from "./numbers.js";
+import { InputError, readBeats, readHeader, readSignals } from "./wfdb.js";
+
+const bytesOf = async (file) => new Uint8Array(await file.arrayBuffer());
+const stem = (file) => file.name.replace(/\.[^.]*$/, "");
+const ending = (file) => file.name.slice(stem(file).length + 1).toLowerCase();
+
+/**
+ * Read the dropped files: {name, fsHz, leads: [{name, signal}], beats}.
+ * `beats` is {name, samples} in samples of the recording; null if no file gives some.
+ */
+export async function readFiles(files, asked, rules) {
+  const headers = files.filter((file) => ending(file) === "hea");
+  const tables = files.filter((file) => ["csv", "tsv", "txt"].includes(ending(file)));
+  const texts = new Map();
+  for (const file of tables) texts.set(file, await file.text());
+  const signals = tables.filter((file) => !holdsBeats(texts.get(file)));
+  if (headers.length + signals.length > 1) {
+    throw new InputError("one recording at a time: a CSV file, or a header with its signal file");
+  }
+  const known = new Set([...headers, ...tables]);
+  let recording;
+  if (headers.length) {
+    recording = await readRecord(headers[0], files, known, rules);
+  } else if (signals.length) {
+    const table = readTable(texts.get(signals[0]), signals[0].name, asked, rules.millivolt);
+    recording = { name: stem(signals[0]), ...table };
+  } else {
+    throw new InputError(
+      "a recording must be a CSV file, or a WFDB header (.hea) together with its signal file (.dat)",
+    );
+  }
+  const n = recording.leads[0].signal.length;
+  if (n < recording.fsHz) throw new InputError(`${recording.name} must last a second or longer`);
+  const table = tables.find((file) => !signals.includes(file));
+  const notes = files.filter((file) => !known.has(file));
+  if (notes.length + (table ? 1 : 0) > 1) {
+    throw new InputError("the beats must come from one file; drop one annotation file only");
+  }
+  let beats = null;
+  if (table) beats = ofTable(texts.get(table), table.name, recording);
+  else if (notes.length) beats = await ofNotes(notes[0], recording, rules);
+  return { ...recording, beats };
+}
+
+async function readRecord(file, files, known, rules) {
+  const header = readHeader(await file.text(), file.name);
+  const signals = await readSignals(header, async (name) => {
+    const found = files.find((one) => one.name === name);
+    if (!found) {
+      throw new InputError(`${file.name} needs its signal file ${name}: drop both together`);
+    }
+    known.add(found);
+    return bytesOf(found);
+  }, rules.millivolt);
+  const leads = header.leads.map((lead, k) => ({ name: lead.name, signal: signals[k] }));
+  return { name: stem(file), fsHz: header.fsHz, leads };
+}
+
+function ofTable(text, name, recording) {
+  const { samples, timesS } = readBeatTable(text, name);
+  return inOrder(samples || timesS.map((time) => rint(time * recording.fsHz)), name, recording);
+}
+
+async function ofNotes(file, recording, rules) {
+  const { samples, fsHz } = readBeats(
+    await bytesOf(file), file.name, rules.symbols, rules.beat_symbols,
+  );
+  const change = recording.fsHz / (fsHz || recording.fsHz);
+  return inOrder(samples.map((sample) => rint(sample * change)), file.name, recording);
+}
+
+function inOrder(samples, name, recording) {
+  const n = recording.leads[0].signal.length;
+  const bad = samples.find((sample) => !(Number.isInteger(sample) && sample >= 0 && sample < n));
+  if (bad !== undefined) {
+    throw new InputError(`the beats of ${name} must lie within its ${n} samples; one is at ${bad}`);
+  }
+  return { name, samples: samples.sort((one, other) => one - other) };
+}
+
+/** Return the place of each lead that the model takes, by its names; null where none fits. */
+export function chooseLeads(available, wanted) {
+  const names = available.map((name) => name.trim().toLowerCase());
+  const chosen = [];
+  for (const entry of wanted) {
+    let place = null;
+    for (const alternative of entry.split("/").map((text) => text.trim())) {
+      const number = /^#(\d+)$/.exec(alternative);
+      const places = number
+        ? [Number(number[1])].filter((k) => k < names.length)
+        : names.map((_, k) => k).filter((k) => names[k] === alternative.toLowerCase());
+      const free = places.filter((k) => !chosen.includes(k));
+      if (free.length) {
+        [place] = free;
+        break;
+      }
+    }
+    chosen.push(place);
+  }
+  return chosen;
+}

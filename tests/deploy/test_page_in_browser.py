@@ -1,0 +1,172 @@
+"""The page in a headless Chromium: the beats and probabilities of ``ecg-nas classify``."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from browser import browser, find
+from bundles import SIGNAL, ectopic_signal, tiny_bundle
+from page_runtime import real_runtime
+from recordings import write_csv
+
+from data_prep.beats import BeatSpec
+from data_prep.formats import open_recording
+from data_prep.record import write_annotations, write_record
+from ecg_nas.deploy import annotated, page
+from ecg_nas.deploy.bundle import load
+from ecg_nas.deploy.classify import Classifier
+from ecg_nas.deploy.recording import classify_recording
+
+CAUSAL = BeatSpec(
+    signal=SIGNAL, reference_beat=True, causal=True, neighbours=1, rhythm="all",
+    baseline="high-pass", scale="r-peak",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    if find() is None:
+        pytest.skip("no Chromium: install one, or name it in ECG_NAS_TEST_CHROMIUM")
+    with browser(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def folder(bundle_folder, tmp_path_factory):
+    """Two bundles with their pages, and a recording as WFDB and CSV with gaps and noise."""
+    folder = tmp_path_factory.mktemp("page")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        runtime = real_runtime(monkeypatch)
+    upside_down = -np.exp(-(((np.arange(27) - 13) / 3) ** 2))
+    tiny_bundle(folder / "causal", spec=CAUSAL, usual_qrs=np.stack([upside_down] * 2))
+    shutil.copytree(bundle_folder, folder / "usual")
+    for name in ("causal", "usual"):
+        text = page.render(load(folder / name), runtime)
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+    rng = np.random.default_rng(7)
+    signal, beats, symbols = ectopic_signal(rng, fs_hz=360.0, seconds=90)
+    signal += 0.3 * np.sin(np.arange(len(signal)) / 500)[:, None]
+    signal[5000:5010] = np.nan
+    signal[9000:12000, 1] += rng.normal(0, 0.6, 3000)
+    signal[20000:23000] = np.nan
+    write_record(folder / "w", signal=signal, fs_hz=360.0, leads=("V1", "MLII"), fmt="212")
+    write_annotations(folder / "w", "atr", samples=beats, symbols=symbols, fs_hz=360.0)
+    write_csv(folder / "c.csv", signal, fs_hz=360.0, leads=("V1 (mV)", "MLII (mV)"))
+    return folder
+
+
+def drop(tab, *files):
+    """Give files to the page, wait, and return its table; fail with what it says."""
+    tab.evaluate("delete globalThis.ecgNas; document.getElementById('error').hidden = true")
+    tab.give_files("#files", files)
+    tab.until("globalThis.ecgNas || !document.getElementById('error').hidden")
+    said = "document.getElementById('error').hidden || document.getElementById('error').textContent"
+    assert tab.evaluate(said) is True
+    return tab.evaluate("ecgNas.table")
+
+
+@pytest.mark.parametrize("name", ["usual", "causal"])
+@pytest.mark.parametrize(
+    ("files", "beats"),
+    [
+        (("w.hea", "w.dat", "w.atr"), "atr"),
+        (("w.dat", "w.hea"), "detected"),
+        (("c.csv",), "detected"),
+    ],
+)  # fmt: skip
+def test_it_gives_the_beats_and_probabilities_of_classify(tab, folder, name, files, beats):
+    tab.open((folder / f"{name}.html").as_uri())
+    table = drop(tab, *(folder / file for file in files))
+    bundle = load(folder / name)
+    recording = open_recording(
+        folder / ("c.csv" if "c.csv" in files else "w"), leads=bundle.spec.signal.leads
+    )
+    expected = classify_recording(Classifier(bundle), recording, beats=beats)
+    assert len(expected.samples) > 90
+    lines = "".join(annotated._csv_lines(expected)).splitlines()
+    assert ("~" in "".join(lines)) == (beats == "detected")
+    ours, theirs = (list(csv.reader(rows)) for rows in (table.splitlines(), lines))
+    assert [row[:4] for row in ours] == [row[:4] for row in theirs]
+    probabilities = [
+        np.array([[float(p) for p in row[4:]] for row in rows[1:] if row[4]])
+        for rows in (ours, theirs)
+    ]
+    np.testing.assert_allclose(*probabilities, atol=1e-4)
+    assert tab.evaluate("ecgNas.result.stretches.length") == len(expected.stretches)
+    warnings = tab.evaluate("ecgNas.result.warnings")
+    assert warnings == [doubt.text for doubt in expected.doubts]
+    assert bool(warnings) == (name == "causal")
+    assert tab.errors == []
+
+
+def test_it_asks_for_nothing_and_may_not(tab, folder):
+    tab.open((folder / "usual.html").as_uri())
+    drop(tab, folder / "c.csv")
+    asked = [address for address in tab.requests if not address.startswith("file:")]
+    assert asked == []
+    for attempt in (
+        "fetch('http://127.0.0.1:9/').then(() => 'sent', () => 'refused')",
+        "new Promise((done) => { const image = new Image(); image.onerror = () => done('refused');"
+        " image.onload = () => done('sent'); image.src = 'http://127.0.0.1:9/x.png'; })",
+    ):
+        broken = (
+            "new Promise((done) => addEventListener('securitypolicyviolation', (event) =>"
+            f" done(event.effectiveDirective), {{once: true}}) || {attempt})"
+        )
+        assert tab.evaluate(broken) in ("connect-src", "img-src")
+    tab.errors.clear()
+
+
+def test_names_are_shown_as_text(tab, folder):
+    evil = "<img src=x onerror=alert(1)>"
+    (folder / f"{evil}.csv").write_bytes((folder / "c.csv").read_bytes())
+    tab.open((folder / "usual.html").as_uri())
+    drop(tab, folder / f"{evil}.csv")
+    assert tab.evaluate("document.getElementById('name').textContent") == evil
+    assert tab.evaluate("document.images.length") == 0
+    assert tab.evaluate("document.querySelectorAll('#strip svg').length") == 3
+    assert "Research use only" in tab.evaluate("document.body.innerText")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "phrase"),
+    [
+        ("a.edf", b"0       ", "a recording must be a CSV file"),
+        ("a.csv", b"1,2\n3,4\n", "must name the columns"),
+        ("a.csv", b"time,MLII (mmHg)\n0,1\n0.01,2\n", "must say its unit"),
+        ("a.csv", b"MLII (mV),V1 (mV)\n1,2\n3,4\n", "give its sampling rate"),
+        ("a.csv", b"time,MLII (mV)\n0,1\n0.004,x\n0.008,2\n", "line 3"),
+        ("a.hea", b"a 2 360 1000\na.dat 16 200 16 0 0 0 0 MLII\n", "a line for each"),
+        ("a.hea", b"a 1 360 1000\na.dat 16 200 16 0 0 0 0 MLII\n", "a.dat: drop both"),
+        ("a.hea", b"a/3 1 360 1000\n", "several parts"),
+        ("a.hea", b"a 1 360 1000\na.dat 508 200 16 0 0 0 0 MLII\n", "signals of format"),
+    ],
+)
+def test_what_it_cannot_use_is_said_in_one_line(tab, folder, tmp_path, name, content, phrase):
+    tab.open((folder / "usual.html").as_uri())
+    (tmp_path / name).write_bytes(content)
+    tab.give_files("#files", [tmp_path / name])
+    tab.until("!document.getElementById('error').hidden")
+    said = tab.evaluate("document.getElementById('error').textContent")
+    assert phrase in said
+    assert "went wrong" not in said
+
+
+def test_leads_and_beats_can_be_chosen(tab, folder, tmp_path):
+    signal = np.loadtxt(folder / "c.csv", delimiter=",", skiprows=1, max_rows=4000)[:, 1:]
+    beats = tmp_path / "beats.csv"
+    beats.write_text("time_s,class\n1.5,N\n2.25,~\n2.5,V\n", encoding="utf-8")
+    file = write_csv(tmp_path / "x.csv", signal, fs_hz=360.0, leads=("A (mV)", "B (mV)"))
+    tab.open((folder / "usual.html").as_uri())
+    drop(tab, file, beats)
+    assert tab.evaluate("ecgNas.result.beats.map((beat) => beat.sample)") == [540, 900]
+    first = tab.evaluate("ecgNas.table")
+    swap = """for (const [k, select] of document.querySelectorAll('#leads select').entries())
+        select.value = String(1 - k);
+        delete globalThis.ecgNas; document.getElementById('classify').click()"""
+    tab.evaluate(swap)
+    tab.until("globalThis.ecgNas")
+    assert tab.evaluate("ecgNas.table") != first
+    assert json.loads(tab.evaluate("JSON.stringify(ecgNas.result.lost)")) == []
