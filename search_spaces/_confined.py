@@ -1,4 +1,4 @@
-"""A search space cut down to some of its cells."""
+"""A search space cut down to some of its architectures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 NEAREST = 10
 """Mutants of a cell are at least this many cells, the nearest ones."""
 
-_FAR = 64  # more than there are bits in a code
+_BITS = 63  # of a code; the 64th is the sign
+_FAR = 2 * _BITS + 1  # more than the codes of a cell and of its settings have in all
 _WORD = 16
 _ONES: NDArray[np.int16] = np.array([word.bit_count() for word in range(1 << _WORD)], np.int16)
 
@@ -31,16 +32,20 @@ class ConfinedSpace(SearchSpace):
     a mutant is one of the nearest measured cells, and a child the one nearest to what the whole
     space would make. Near is what differs in few edges and operations: an edge or a node that
     only one of two cells has counts one, another operation two, when the nodes of one are
-    numbered to fit best (among the numberings that keep its edges going upwards).
+    numbered to fit best (among the numberings that keep its edges going upwards). Another choice
+    outside the cell (macro or representation), in the spaces that have them, counts two as well.
 
-    Samples are uniform over the measured cells, whatever the whole space draws more often.
+    Samples are uniform over the measured cells, whatever the whole space draws more often. So
+    what a predictor is pre-trained on, random architectures without labels, are measured ones
+    too.
     """
 
     def __init__(self, space: SearchSpace, cells: Sequence[Architecture]) -> None:
         """Confine ``space``.
 
         Args:
-            space: The whole space. Its slots for edges and for operations are at most 63 in all.
+            space: The whole space. Its slots for edges and for operations are at most 63 in all,
+                and so are the options of its settings.
             cells: The architectures to keep, each once; more than one.
         """
         if len(cells) < 2 or len(set(cells)) < len(cells):
@@ -58,6 +63,8 @@ class ConfinedSpace(SearchSpace):
         self._cells = tuple(cells)
         self._place = {cell: place for place, cell in enumerate(cells)}
         self._codes = np.array([next(_frames(cell, space)) for cell in cells], np.int64)
+        # A code of their own: with those of a cell they would not fit into one.
+        self._settings = np.array([_settings(cell, space) for cell in cells], np.int64)
         self._neighbours: dict[int, NDArray[np.intp]] = {}
 
     def __len__(self) -> int:
@@ -96,6 +103,7 @@ class ConfinedSpace(SearchSpace):
         distances = np.full(len(self._cells), _FAR, np.int16)
         for frame in set(_frames(arch, self._space)):
             np.minimum(distances, _ones(self._codes ^ frame), out=distances, casting="unsafe")
+        distances += _ones(self._settings ^ _settings(arch, self._space)).astype(np.int16)
         return distances
 
     @override
@@ -137,7 +145,7 @@ class ConfinedSpace(SearchSpace):
         if arch not in self._place:
             raise ArchitectureError(
                 f"the cell must be one of the {len(self._cells)} measured ones of {self.name}; "
-                f"got ops {list(arch.ops)}, edges {[list(e) for e in arch.edges]}"
+                f"got {arch.to_json()}"
             )
         return self._place[arch]
 
@@ -160,6 +168,12 @@ def _code(arch: Architecture, places: Sequence[int], space: SearchSpace) -> int:
         for place, op in zip(places, arch.ops, strict=True)
     ]
     return sum(1 << bit for bit in bits)
+
+
+def _settings(arch: Architecture, space: SearchSpace) -> int:
+    """Return the one-hot choices outside the cell as bits; 0 in a space without any."""
+    chosen = space.graph(arch).settings
+    return sum(1 << bit for bit, there in enumerate(chosen) if there)
 
 
 def _ones(codes: NDArray[np.int64]) -> NDArray[np.integer[Any]]:

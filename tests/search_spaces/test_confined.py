@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise, permutations
+from operator import ne
 
 import numpy as np
 import pytest
@@ -12,15 +13,24 @@ N_CELLS = 400
 CHAIN = [(0, 1), (1, 2), (2, 3)]
 
 
+@pytest.fixture(scope="module", params=["nasbench101", "ecg1d"])
+def whole(request):
+    """A space of cells alone, and one with settings around them."""
+    return load(request.param)
+
+
 @pytest.fixture(scope="module")
-def cells():
+def cells(whole):
     rng = np.random.default_rng(0)
-    return list(dict.fromkeys(SPACE.sample(rng) for _ in range(3000)))[: N_CELLS + 50]
+    found = {}
+    while len(found) < N_CELLS + 50:
+        found[whole.sample(rng)] = None
+    return list(found)
 
 
 @pytest.fixture(scope="module")
-def space(cells):
-    return ConfinedSpace(SPACE, cells[:N_CELLS])
+def space(whole, cells):
+    return ConfinedSpace(whole, cells[:N_CELLS])
 
 
 def test_moves_stay_among_the_cells(space, cells):
@@ -43,26 +53,44 @@ def test_every_cell_is_sampled_alike(space):
     assert len(space) == N_CELLS
 
 
-def best_fit(a, b):
-    """Edges and operations by which ``a`` differs from ``b`` under its best numbering, by hand."""
-    inner = range(1, 6)
+def best_fit(a, b, last):
+    """Edges and operations by which ``a`` differs from ``b`` under its best numbering, by hand.
+
+    And twice the settings in which they differ; node ``last`` is the output of the frame.
+    """
+    inner = range(1, last)
     found = []
-    wanted = {("edge", *(6 if node == len(b.ops) + 1 else node for node in e)) for e in b.edges}
+    wanted = {("edge", *(last if node == len(b.ops) + 1 else node for node in e)) for e in b.edges}
     wanted |= {("op", i, op) for i, op in enumerate(b.ops, 1)}
     for order in permutations(inner, len(a.ops)):
-        number = [0, *order, 6]
+        number = [0, *order, last]
         edges = {("edge", number[s], number[e]) for s, e in a.edges}
         if all(s < e for _, s, e in edges):
             ops = {("op", *pair) for pair in zip(order, a.ops, strict=True)}
             found.append(len((edges | ops) ^ wanted))
-    return min(found)
+    return min(found) + 2 * sum(map(ne, a.macro + a.representation, b.macro + b.representation))
 
 
-def test_distance_counts_edges_and_operations(space, cells):
+def test_distance_counts_edges_operations_and_settings(space, cells):
     for arch in cells[N_CELLS:][:20]:
         distances = space.distances(arch)
         for place in range(0, N_CELLS, 37):
-            assert distances[place] == best_fit(arch, cells[place])
+            assert distances[place] == best_fit(arch, cells[place], space.max_nodes - 1)
+
+
+def test_codes_fit_into_their_bits(whole):
+    inner = whole.max_nodes - 2
+    assert (inner + 1) * (inner + 2) // 2 + inner * len(whole.op_names) <= 63
+    assert len(whole.graph(whole.sample(np.random.default_rng(0))).settings) <= 63
+
+
+def test_a_child_is_the_cell_nearest_to_that_of_the_whole_space(whole, space, cells):
+    for seed, (a, b) in enumerate(pairwise(cells[:30])):
+        child = whole.crossover(a, b, np.random.default_rng(seed))
+        found = space.crossover(a, b, np.random.default_rng(seed))
+        distances = space.distances(child)
+        near = distances[[i for i in range(N_CELLS) if cells[i] not in (a, b)]].min()
+        assert distances[cells.index(found)] in (0, near)
 
 
 def test_distances_do_not_depend_on_the_version_of_numpy(space, cells, monkeypatch):
@@ -121,11 +149,12 @@ def test_other_cells_are_refused(space, cells):
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_too_few_cells_are_refused(cells, count):
+def test_too_few_cells_are_refused(whole, cells, count):
     with pytest.raises(ValueError, match="two or more different"):
-        ConfinedSpace(SPACE, cells[:1] * count)
+        ConfinedSpace(whole, cells[:1] * count)
 
 
-def test_is_otherwise_the_whole_space(space, cells):
-    assert (space.name, space.max_paths) == ("nasbench101", load("nasbench101").max_paths)
-    assert space.graph(cells[0]) == SPACE.graph(cells[0])
+def test_is_otherwise_the_whole_space(whole, space, cells):
+    assert (space.name, space.max_paths) == (whole.name, whole.max_paths)
+    assert space.graph(cells[0]) == whole.graph(cells[0])
+    assert space.trains == whole.trains
