@@ -1,9 +1,13 @@
-"""What all pages share: templates, and how figures are written in them."""
+"""What all pages share: templates, how figures are written in them, a run's files."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ecg_nas.errors import RunError
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -61,3 +65,25 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.1f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def read_json(path: Path, *, needed: bool = False) -> dict[str, Any]:
+    """Return what a JSON file of a run holds; nothing if it is not there and not ``needed``.
+
+    Raises:
+        RunError: If it cannot be read.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if not needed:
+            return {}
+        raise RunError(
+            f"a run is a folder with a {path.name}; {path.parent} has none: give the folder that "
+            "ecg-nas search was told with --out"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} must be readable JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise RunError(f"{path} must hold a JSON object")
+    return content

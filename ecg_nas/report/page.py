@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from ecg_nas.figures.progress import progress
 from ecg_nas.files import write_text
 from ecg_nas.report import _html
 from ecg_nas.report.evaluation import looks
+from ecg_nas.report.held_out import of_winner
 from ecg_nas.store import RunStore, StoredEvaluation
 
 _METRIC = "macro F1 over N, S, V"
@@ -39,13 +39,14 @@ def render(run: Path) -> str:
     Raises:
         RunError: If ``run`` is not a run.
     """
-    config = _read_json(run / "config.json", needed=True)
-    final = _read_json(run / "final.json")
+    config = _html.read_json(run / "config.json", needed=True)
+    final = _html.read_json(run / "final.json")
     for name in ("settings", "data", "versions", "begun"):
         if name not in config:
             raise RunError(f"{run / 'config.json'} must be that of a run; it lacks {name}")
     with RunStore(run / "run.sqlite", read_only=True) as store:
         evaluations = store.evaluations()
+    best = _best(evaluations)
     classes = _classes(final)
     return _html.fill(
         "run.html",
@@ -55,10 +56,11 @@ def render(run: Path) -> str:
         settings=list(_flat(config.get("settings", {}))),
         final=final,
         evaluations=evaluations,
-        best=_best(evaluations),
+        best=best,
         classes=classes,
         cost=_cost(evaluations),
         looks=looks(run),
+        **of_winner(run, None if best is None else best.slot),
         **_drawings(evaluations, classes),
     )
 
@@ -116,20 +118,3 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         else:
             rows.append((prefix + name, "–" if value is None else str(value)))
     return rows
-
-
-def _read_json(path: Path, *, needed: bool = False) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        if not needed:
-            return {}
-        raise RunError(
-            f"a run is a folder with a {path.name}; {path.parent} has none: give the folder that "
-            "ecg-nas search was told with --out"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} must be readable JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise RunError(f"{path} must hold a JSON object")
-    return content
