@@ -70,10 +70,12 @@ class Int8Plan:
         verdict: What :func:`ecg_nas.export.quantize.gate` said of such models.
         calibration: The model's inputs for some beats of training patients; not looked at where
             the verdict refuses.
+        model: What to quantise; ``None`` for the bundle's own float32 model.
     """
 
     verdict: Mapping[str, Any]
     calibration: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    model: ModelProto | None = None
 
 
 def write_bundle(
@@ -222,7 +224,7 @@ def _write_int8(
     refused = plan.verdict["refused"]
     if refused is not None:
         return replace(_NO_INT8, refused=refused, gate=_without_refusal(plan))
-    quantized = quantize(model, plan.calibration)
+    quantized = quantize(plan.model or model, plan.calibration)
     _write_model(folder / MODEL_INT8, quantized, metadata)
     difference, _ = compare(folder / MODEL_INT8, golden, expected)
     return Int8(

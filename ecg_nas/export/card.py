@@ -215,6 +215,13 @@ def _int8(manifest: Manifest) -> list[str]:
         ]
     if not int8.gate:
         return lines
+    if int8.refused is None and "without_fine_tuning" in int8.gate:
+        lines += [
+            "Its weights are not those of `model.onnx`: quantised as they are, "
+            f"{_falls(int8.gate['without_fine_tuning'], int8.gate['limits'])}; so they were "
+            "trained on a little while rounded as INT8 rounds them.",
+            "",
+        ]
     return [
         *lines,
         "Measured on the networks of the folds above, each quantised with beats of its own "
@@ -230,6 +237,12 @@ def _int8(manifest: Manifest) -> list[str]:
         ],
         "",
     ]
+
+
+def _falls(judged: Mapping[str, Any], limits: Mapping[str, float]) -> str:
+    """Return in words which figures fell too far."""
+    over = [name for name, limit in limits.items() if (judged["drop"][name] or 0) > limit]
+    return ", ".join(f"{name} falls by {judged['drop'][name]:.4f}" for name in over)
 
 
 def _robustness(manifest: Manifest) -> list[str]:

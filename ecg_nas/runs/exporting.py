@@ -55,7 +55,7 @@ def finish(
     on_event({"event": "stage", "text": f"asking {name}'s folds about altered recordings"})
     robustness.measure(folder, config, store, candidate, device=config.device)
     on_event({"event": "stage", "text": "exporting and verifying the classifier"})
-    export(folder, config, store, candidate, data=data)
+    export(folder, config, store, candidate, data=data, on_event=on_event)
 
 
 def export(
@@ -65,6 +65,7 @@ def export(
     winner: StoredEvaluation,
     *,
     data: Mapping[str, Any],
+    on_event: OnEvent,
 ) -> None:
     """Write the bundle of the candidate in ``folder``, unless it is there.
 
@@ -74,10 +75,12 @@ def export(
         store: The signal store; not opened where the bundle is there.
         winner: The candidate.
         data: What the run's ``config.json`` says of its data.
+        on_event: Called with a ``stage`` where networks are fine-tuned for INT8.
 
     Raises:
         RunError: If files of the candidate are missing or damaged.
         BundleError: If the exported model does not compute what torch does.
+        DivergedError: If fine-tuning for INT8 diverges.
     """
     final, held_out = read_json(folder.final), read_json(folder.held_out)
     training = {
@@ -104,7 +107,8 @@ def export(
 
     module, architecture, spec = load_final(folder, config)
     temperature = held_out["temperature"]
-    template = to_template(DeployedNetwork(module, spec, temperature=temperature), spec)
+    network = DeployedNetwork(module, spec, temperature=temperature)
+    template = to_template(network, spec)
     subject = subject_of(config, store, winner, device="cpu")
     write_bundle(
         folder.bundle,
@@ -114,7 +118,7 @@ def export(
         classes=spec.signal.classes,
         temperature=temperature,
         training=training,
-        int8=plan(folder, config, winner, subject, template, temperature=temperature),
+        int8=plan(folder, config, winner, subject, network, template, on_event=on_event),
         template=template,
         robustness=conditions,
         usual_qrs=usual_qrs_of(subject.beats),

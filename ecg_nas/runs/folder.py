@@ -11,6 +11,7 @@
 ``held_out.npz``        their outputs for the patients held out of each
 ``held_out.json``       temperature and figures of these outputs, with intervals
 ``int8.json``           what INT8 costs on these patients
+``*.int8.safetensors``  networks fine-tuned for INT8, where it was refused without
 ``robustness.json``     what noise, altered leads and other rates do to their figures
 ``bundle/``             the exported classifier
 ``candidates/KEY/``     the same files for other candidates that were exported
@@ -77,6 +78,12 @@ class ModelFolder:
     def int8(self) -> Path:
         """What INT8 costs on the patients held out."""
         return self.path / "int8.json"
+
+    def tuned(self, index: int | None) -> Path:
+        """Network of one fold, or (``None``) of all patients, fine-tuned for INT8 if need be."""
+        if index is None:
+            return self.path / "final.int8.safetensors"
+        return self.path / "held_out" / f"fold-{index}.int8.safetensors"
 
     @property
     def robustness(self) -> Path:

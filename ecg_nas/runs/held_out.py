@@ -95,7 +95,7 @@ def fold_network(
     Raises:
         RunError: If its file is missing or damaged.
     """
-    known = _read_fold(folder.fold(index), _seed(config, winner, index))
+    known = read_tensors(folder.fold(index), _seed(config, winner, index))
     if known is None:
         raise RunError(
             f"{folder.fold(index)} must hold the network of a fold, and does not; remove "
@@ -127,28 +127,29 @@ def _answers(
     for index, fold in enumerate(folds):
         on_event({"event": "fold", "fold": index + 1, "folds": len(folds)})
         seed = _seed(config, winner, index)
-        known = _read_fold(folder.fold(index), seed)
+        known = read_tensors(folder.fold(index), seed)
         if known is None:
             module = train(subject.build, data, fold.train, recipe, seed=seed, steps=steps)
             known = {
                 _LOGITS: torch.from_numpy(logits(module, data, fold.held_out)),
                 **weights_of(module),
             }
-            _write_fold(folder.fold(index), seed, known)
+            write_tensors(folder.fold(index), seed, known)
         answers[fold.held_out] = known[_LOGITS].numpy()
         fold_of[fold.held_out] = index
     return answers, fold_of
 
 
-def _write_fold(file: Path, seed: int, tensors: Mapping[str, torch.Tensor]) -> None:
+def write_tensors(file: Path, seed: int, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write what came of the training with ``seed``, whole or not at all."""
     from safetensors.torch import save_file
 
     with whole(file) as part:
         save_file(dict(tensors), part, metadata={"seed": str(seed)})
 
 
-def _read_fold(file: Path, seed: int) -> dict[str, torch.Tensor] | None:
-    """Return what was written of the fold trained with ``seed``; ``None`` if that is not there."""
+def read_tensors(file: Path, seed: int) -> dict[str, torch.Tensor] | None:
+    """Return what was written of the training with ``seed``; ``None`` if that is not there."""
     from safetensors import SafetensorError, safe_open
 
     try:

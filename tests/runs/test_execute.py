@@ -13,7 +13,8 @@ from data_prep.dataset import open_store
 from data_prep.errors import DataError
 from ecg_nas.deploy import bundle
 from ecg_nas.errors import ConfigError, RunError
-from ecg_nas.runs import robustness
+from ecg_nas.export.quantize import gate
+from ecg_nas.runs import int8, robustness
 from ecg_nas.runs.candidate import bundle_of
 from ecg_nas.runs.config import resolve
 from ecg_nas.runs.execute import execute
@@ -149,6 +150,7 @@ def test_int8_is_judged_on_the_beats_of_held_out_patients(whole):
     out = whole[0]
     found = bundle.load(out / "bundle")
     gate = found.manifest.int8.gate
+    assert gate["method"] in ("static", "fine-tuned")
     assert gate["beats"] == found.manifest.training["held_out"]["beats"]
     assert (found.int8 is None) == any(
         drop is not None and drop > gate["limits"][name] for name, drop in gate["drop"].items()
@@ -201,6 +203,33 @@ def test_altered_recordings_meet_the_networks_that_did_not_know_their_patients(
     np.testing.assert_allclose(asked[2 * 9][0], -clean, atol=1e-4)
     strong, weak = (np.abs(asked[2 * index][0] - clean).mean() for index in (7, 4))
     assert strong > 5 * weak > 0
+
+
+def test_where_int8_costs_too_much_networks_are_fine_tuned_for_it(run, store, whole, monkeypatch):
+    judged, events = [], []
+
+    def refusing_once(*args):
+        judged.append(gate(*args))
+        return {**judged[-1], "refused": None if len(judged) > 1 else "too much"}
+
+    def export():
+        shutil.rmtree(run / "bundle")
+        execute(settings(run.parent, store), run, workers=1, on_event=events.append)
+        return bundle.load(run / "bundle")
+
+    monkeypatch.setattr(int8, "gate", refusing_once)
+    (run / "int8.json").unlink()
+    found = export()
+    assert any("fine-tuning for INT8" in event.get("text", "") for event in events)
+    verdict = found.manifest.int8
+    assert (verdict.refused, verdict.gate["method"]) == (None, "fine-tuned")
+    assert verdict.gate["without_fine_tuning"]["drop"] == judged[0]["drop"]
+    assert "Its weights are not those" in (run / "bundle" / "MODEL_CARD.md").read_text("utf-8")
+    assert found.model.read_bytes() == (whole[0] / "bundle" / bundle.MODEL).read_bytes()
+    content = found.int8.read_bytes()
+    monkeypatch.setattr(int8, "fine_tune", None)  # what was trained is kept
+    assert export().int8.read_bytes() == content
+    assert len(judged) == 2
 
 
 def test_a_damaged_fold_is_trained_again(run, store, whole):
