@@ -83,6 +83,12 @@ def test_the_page_tells_whether_int8_was_refused_and_why(judged):
         figures = [verdict[kind][name] for kind in ("fp32", "int8")]
         row = " ".join(f"{value:.3f}" for value in figures)
         assert f"{name} {row} {verdict['drop'][name]:.4f} {limit:g}" in words
+    assert "trained on a little" not in words
+    accepted = gate(outputs.y, called, called, CLASSES)
+    write(run, "int8", verdict={**accepted, "without_fine_tuning": {"drop": verdict["drop"]}})
+    words = words_of(run)
+    assert "Accepted" in words
+    assert f"as they were, macro_f1_nsv fell by {verdict['drop']['macro_f1_nsv']:.4f}," in words
 
 
 def test_the_page_tells_what_altered_recordings_cost(judged):
