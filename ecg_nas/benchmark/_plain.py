@@ -22,7 +22,8 @@ from ecg_nas.training import recipe
 from ecg_nas.training.augment import Augment
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from ecg_nas.training.data import DeviceData, class_weights, epochs, thin
-from ecg_nas.training.loop import isolated
+from ecg_nas.training.engine import Watch
+from ecg_nas.training.isolation import OwnRandomness
 
 
 class PlainNetwork(nn.Module):
@@ -145,6 +146,7 @@ def train_plainly(
     fold_seeds: Sequence[int],
     steps: int,
     engine: EngineConfig,
+    watch: Watch | None,
     threads: int,
 ) -> list[nn.Module]:
     """Train a network a fold; as ``engine.train_candidate``, but plainly.
@@ -156,10 +158,11 @@ def train_plainly(
         config: The recipe; without a moving average.
         fold_seeds: Seed of each fold.
         steps: Steps of an epoch.
-        engine: Of no account.
+        engine: Of no account, as the next.
+        watch: Not asked.
         threads: CPU threads.
     """
-    del engine
+    del engine, watch
     made: list[nn.Module] = []
     for rows, seed in zip(folds, fold_seeds, strict=True):
         kept = thin(data, rows, config.keep_every)
@@ -207,7 +210,7 @@ def loader_steps(
 def _built(
     build: Callable[[], nn.Module], data: DeviceData, seed: int, threads: int
 ) -> PlainNetwork:
-    with isolated(seeds.derive(seed, "weights"), data.device):
+    with OwnRandomness(seeds.derive(seed, "weights"), data.device).active():
         return PlainNetwork(build(), threads).to(data.device)
 
 

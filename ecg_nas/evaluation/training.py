@@ -21,7 +21,8 @@ from data_prep.beats import BeatSpec
 from data_prep.dataset import open_store
 from ecg_nas import seeds
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
-from ecg_nas.evaluation.folds import FoldConfig, hold_out
+from ecg_nas.evaluation.early import EarlyConfig, foretold
+from ecg_nas.evaluation.folds import Fold, FoldConfig, hold_out
 from ecg_nas.evaluation.representation import beat_spec
 from ecg_nas.training.batched import peak_bytes
 from ecg_nas.training.config import EngineConfig, TrainConfig
@@ -51,6 +52,7 @@ class TrainingEvaluator(Evaluator):
         folds: How patients are held out.
         device: Where to train.
         engine: How the folds of a candidate are trained; by default as suits the device.
+        early: Whether trainings end early; by default they do not.
         trainer: What trains the folds of a candidate.
         fixed: Representation options that hold for every candidate, whatever its own say; such as
             ``{"causal": "on"}``.
@@ -68,6 +70,7 @@ class TrainingEvaluator(Evaluator):
         folds: FoldConfig,
         device: str = "cpu",
         engine: EngineConfig | None = None,
+        early: EarlyConfig | None = None,
         trainer: Trainer = train_candidate,
         fixed: Mapping[str, str] | None = None,
     ) -> None:
@@ -76,6 +79,7 @@ class TrainingEvaluator(Evaluator):
         self._training = training
         self._device = torch.device(device)
         self._engine = settled(engine or EngineConfig(), self._device)
+        self._early = early or EarlyConfig()
         self._trainer = trainer
         self._fixed = dict(fixed or {})
         self._cutting = threading.Lock()
@@ -115,6 +119,7 @@ class TrainingEvaluator(Evaluator):
 
     def _score(self, candidate: Candidate) -> dict[str, Any]:
         data, build = self._parts(candidate)
+        watch = _Watch(self._early, data, self._folds, self._training.epochs)
         modules = self._trainer(
             build,
             data,
@@ -125,16 +130,15 @@ class TrainingEvaluator(Evaluator):
             ],
             steps=self._steps(data),
             engine=self._engine,
+            watch=None if self._early.mode == "off" else watch,
         )
-        per_fold = []
-        for module, fold in zip(modules, self._folds, strict=True):
-            predicted = predict(module, data, fold.held_out)
-            per_fold.append(confusion(data.labels[fold.held_out], predicted, len(data.classes)))
+        per_fold = _confusions(modules, data, [fold.held_out for fold in self._folds])
         pooled = np.sum(per_fold, axis=0)
+        score = macro_f1(pooled, data.classes) if watch.foretold is None else watch.foretold
         spec = beat_spec(self._store.signal_spec, candidate.architecture, self._fixed)
         cost = cost_of(self._space, candidate.architecture, spec)
         return {
-            "score": macro_f1(pooled, data.classes),
+            "score": score,
             "per_class": per_class(pooled, data.classes),
             "confusion": pooled.tolist(),
             "folds": [
@@ -148,6 +152,7 @@ class TrainingEvaluator(Evaluator):
             "params": cost.params,
             "macs": cost.macs,
             "epochs": self._training.epochs,
+            **watch.facts(),
             "device": self._device.type,
             "engine": dataclasses.asdict(self._engine),
         }
@@ -197,6 +202,39 @@ class TrainingEvaluator(Evaluator):
                 data = to_device(self._store.cut(spec), self._device)
             self._cuts[spec] = data
         return data
+
+
+class _Watch:
+    """Scores a candidate after every epoch, and says when that is enough."""
+
+    def __init__(
+        self, config: EarlyConfig, data: DeviceData, folds: Sequence[Fold], epochs: int
+    ) -> None:
+        self._config, self._data, self._epochs = config, data, epochs
+        self._rows = [thin(data, fold.held_out, config.keep_every) for fold in folds]
+        self._curve: list[float] = []
+        self.foretold: float | None = None
+
+    def __call__(self, done: int, modules: list[nn.Module]) -> bool:
+        pooled = np.sum(_confusions(modules, self._data, self._rows), axis=0)
+        self._curve.append(macro_f1(pooled, self._data.classes))
+        if self._config.mode == "stop" and done < self._epochs:
+            self.foretold = foretold(self._curve, self._epochs, self._config)
+        return self.foretold is not None
+
+    def facts(self) -> dict[str, Any]:
+        """Return ``curve``, and of a training that ended early ``foretold``."""
+        facts: dict[str, Any] = {} if self._config.mode == "off" else {"curve": self._curve}
+        return facts if self.foretold is None else facts | {"foretold": self.foretold}
+
+
+def _confusions(
+    modules: Sequence[nn.Module], data: DeviceData, rows: Sequence[NDArray[np.int64]]
+) -> list[NDArray[np.int64]]:
+    return [
+        confusion(data.labels[held_out], predict(module, data, held_out), len(data.classes))
+        for module, held_out in zip(modules, rows, strict=True)
+    ]
 
 
 def builder(space: SearchSpace, arch: Architecture, spec: BeatSpec) -> Callable[[], nn.Module]:

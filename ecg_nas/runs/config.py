@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from ecg_nas.algorithm import Allowed, SearchAlgorithm
 from ecg_nas.errors import ConfigError
+from ecg_nas.evaluation.early import EarlyConfig
 from ecg_nas.evaluation.folds import FoldConfig
 from ecg_nas.settings import differing
 from ecg_nas.training.config import EngineConfig, TrainConfig
@@ -78,6 +79,7 @@ class RunConfig:
         engine: How candidates are trained.
         training: The recipe of every candidate.
         folds: How training patients are held out.
+        early: Whether trainings of candidates end early.
         final: The training of the winner.
         algorithm: Settings of the method.
     """
@@ -100,6 +102,7 @@ class RunConfig:
     engine: EngineConfig = field(default_factory=EngineConfig)
     training: TrainConfig = field(default_factory=TrainConfig)
     folds: FoldConfig = field(default_factory=FoldConfig)
+    early: EarlyConfig = field(default_factory=EarlyConfig)
     final: FinalConfig = field(default_factory=FinalConfig)
     algorithm: Any = None
 

@@ -53,6 +53,7 @@ def training_evaluator(
         folds=config.folds,
         device=config.device,
         engine=config.engine,
+        early=config.early,
         trainer=trainer,
         fixed=config.fixed_representation,
     )

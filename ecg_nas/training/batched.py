@@ -29,7 +29,8 @@ from ecg_nas.training import precision, recipe
 from ecg_nas.training.augment import Augment
 from ecg_nas.training.config import TrainConfig
 from ecg_nas.training.data import DeviceData, class_weights, epochs, thin
-from ecg_nas.training.loop import check_finite, isolated, one_thread
+from ecg_nas.training.isolation import OwnRandomness, one_thread
+from ecg_nas.training.loop import check_finite
 
 _EAGER_STEPS = 3  # before a step is recorded: libraries choose and allocate in the first ones
 
@@ -74,18 +75,8 @@ class FoldBatch:
         return list(self._modules)
 
 
-def train_folds(
-    build: Callable[[], nn.Module],
-    data: DeviceData,
-    folds: Sequence[NDArray[np.int64]],
-    config: TrainConfig,
-    *,
-    fold_seeds: Sequence[int],
-    steps: int,
-    bfloat16: bool = False,
-    on_epoch: Callable[[int, list[float]], None] | None = None,
-) -> list[nn.Module]:
-    """Train a network a fold, all at once, and return them in evaluation mode.
+class FoldsTraining:
+    """Networks of one architecture under training, a fold each, an epoch at a time.
 
     Args:
         build: Makes the untrained network from torch's random state.
@@ -95,40 +86,62 @@ def train_folds(
         fold_seeds: Seed of each fold's initial weights, order and augmentation.
         steps: Steps of an epoch, the same for all folds.
         bfloat16: Whether convolutions and products run in that precision.
-        on_epoch: Called with the number of epochs done and each fold's mean loss of the last.
-
-    Raises:
-        DivergedError: If a loss is not finite at the end of an epoch.
     """
-    kept = [thin(data, rows, config.keep_every) for rows in folds]
-    modules = [_built(build, data.device, seed) for seed in fold_seeds]
-    step = _Step(modules, data, config, fold_seeds, bfloat16=bfloat16)
-    step.weights = torch.stack(
-        [class_weights(data, r, k, config) for r, k in zip(folds, kept, strict=True)]
-    )
-    orders = [
-        epochs(rows, config, steps, torch.Generator().manual_seed(seeds.derive(seed, "order")))
-        for rows, seed in zip(kept, fold_seeds, strict=True)
-    ]
-    run = _Graphed(step) if data.device.type == "cuda" else step
-    done, total = 0, steps * config.epochs
-    with one_thread():
-        for epoch, parts in enumerate(zip(*orders, strict=True)):
-            batches = _together(parts).to(data.device)  # (steps, folds, beats)
-            step.loss_sum.zero_()
-            for batch in batches:
-                step.batch.copy_(batch) if done else step.start(batch)
-                step.rate.fill_(recipe.rate(done / total, config))
-                run()
+
+    def __init__(
+        self,
+        build: Callable[[], nn.Module],
+        data: DeviceData,
+        folds: Sequence[NDArray[np.int64]],
+        config: TrainConfig,
+        *,
+        fold_seeds: Sequence[int],
+        steps: int,
+        bfloat16: bool = False,
+    ) -> None:
+        kept = [thin(data, rows, config.keep_every) for rows in folds]
+        self._config, self._device, self._steps = config, data.device, steps
+        modules = [_built(build, data.device, seed) for seed in fold_seeds]
+        self._step = _Step(modules, data, config, fold_seeds, bfloat16=bfloat16)
+        self._step.weights = torch.stack(
+            [class_weights(data, r, k, config) for r, k in zip(folds, kept, strict=True)]
+        )
+        self._orders = [
+            epochs(rows, config, steps, torch.Generator().manual_seed(seeds.derive(seed, "order")))
+            for rows, seed in zip(kept, fold_seeds, strict=True)
+        ]
+        self._run = _Graphed(self._step) if data.device.type == "cuda" else self._step
+        self._done = 0  # steps
+
+    def epoch(self) -> list[float]:
+        """Train for one epoch and return each fold's mean loss.
+
+        Raises:
+            DivergedError: If one is not finite.
+        """
+        step, total = self._step, self._steps * self._config.epochs
+        batches = _together([next(order) for order in self._orders]).to(self._device)
+        step.loss_sum.zero_()
+        with one_thread():
+            for batch in batches:  # (folds, beats)
+                step.take(batch)
+                step.rate.fill_(recipe.rate(self._done / total, self._config))
+                self._run()
                 step.average.update()
-                done += 1
-            means = (step.loss_sum / steps).tolist()
-            for fold, mean in enumerate(means):
-                check_finite(mean, f"epoch {epoch + 1} of fold {fold + 1}")
-            if on_epoch is not None:
-                on_epoch(epoch + 1, means)
-    step.average.apply()
-    return [module.eval() for module in step.model.modules()]
+                self._done += 1
+        means: list[float] = (step.loss_sum / self._steps).tolist()
+        for fold, mean in enumerate(means):
+            check_finite(mean, f"epoch {self._done // self._steps} of fold {fold + 1}")
+        return means
+
+    def networks(self) -> list[nn.Module]:
+        """Return the networks as they are now, in evaluation mode."""
+        return [module.eval() for module in self._step.model.modules()]
+
+    def finish(self) -> list[nn.Module]:
+        """Return the networks as they are to be used, in evaluation mode."""
+        self._step.average.apply()
+        return self.networks()
 
 
 def peak_bytes(
@@ -164,7 +177,7 @@ def peak_bytes(
 
 
 def _built(build: Callable[[], nn.Module], device: torch.device, seed: int) -> nn.Module:
-    with isolated(seeds.derive(seed, "weights"), device):
+    with OwnRandomness(seeds.derive(seed, "weights"), device).active():
         return build().to(device).train()
 
 
@@ -178,7 +191,7 @@ class _Step:
     """One step of all folds on tensors that stay where they are, as a graph needs them."""
 
     weights: Tensor  # (folds, classes)
-    batch: Tensor  # (folds, beats) rows of the data
+    batch: Tensor | None = None  # (folds, beats) rows of the data
 
     def __init__(
         self,
@@ -209,11 +222,16 @@ class _Step:
         buffers = list(self.model.buffers.values())
         self.average = recipe.Average([*parameters, *buffers], config.ema)
 
-    def start(self, batch: Tensor) -> None:
-        self.batch = batch.clone()
+    def take(self, batch: Tensor) -> None:
+        """Make ``batch`` the rows of the next step."""
+        if self.batch is None:
+            self.batch = batch.clone()
+        else:
+            self.batch.copy_(batch)
 
     def __call__(self) -> None:
         config, data = self.config, self.data
+        assert self.batch is not None
         changed = [
             augment(data.x[rows], data.context[rows])
             for augment, rows in zip(self.augments, self.batch, strict=True)

@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ecg_nas.training import precision
-from ecg_nas.training.batched import train_folds
+from ecg_nas.training.batched import FoldsTraining
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from ecg_nas.training.data import DeviceData
-from ecg_nas.training.loop import train
+from ecg_nas.training.loop import Training
 
 Trainer: TypeAlias = Callable[..., list[nn.Module]]
 """A function with the arguments of ``train_candidate``."""
+
+Watch: TypeAlias = Callable[[int, list[nn.Module]], bool]
+"""Takes the number of epochs done and the folds' networks; returns whether that is enough."""
 
 
 def settled(engine: EngineConfig, device: torch.device) -> EngineConfig:
@@ -54,6 +57,7 @@ def train_candidate(
     fold_seeds: Sequence[int],
     steps: int,
     engine: EngineConfig,
+    watch: Watch | None = None,
 ) -> list[nn.Module]:
     """Train a network a fold and return them in evaluation mode.
 
@@ -65,6 +69,7 @@ def train_candidate(
         fold_seeds: Seed of each fold's initial weights, order and augmentation.
         steps: Steps of an epoch, the same for all folds.
         engine: How.
+        watch: Looks at the networks after every epoch, and may end the training.
 
     Raises:
         DivergedError: If a loss is not finite at the end of an epoch.
@@ -72,10 +77,30 @@ def train_candidate(
     way = settled(engine, data.device)
     bfloat16 = way.precision == "bfloat16"
     if way.folds == "together":
-        return train_folds(
+        together = FoldsTraining(
             build, data, folds, config, fold_seeds=fold_seeds, steps=steps, bfloat16=bfloat16
         )
-    return [
-        train(build, data, rows, config, seed=seed, steps=steps, bfloat16=bfloat16)
+        for done in range(1, config.epochs + 1):
+            together.epoch()
+            if watch is not None and watch(done, together.networks()):
+                break
+        return together.finish()
+    alone = (
+        Training(build, data, rows, config, seed=seed, steps=steps, bfloat16=bfloat16)
         for rows, seed in zip(folds, fold_seeds, strict=True)
-    ]
+    )
+    if watch is None:
+        return [_to_the_end(training, config) for training in alone]
+    side_by_side = list(alone)
+    for done in range(1, config.epochs + 1):
+        for training in side_by_side:
+            training.epoch()
+        if watch(done, [training.module for training in side_by_side]):
+            break
+    return [training.finish() for training in side_by_side]
+
+
+def _to_the_end(training: Training, config: TrainConfig) -> nn.Module:
+    for _ in range(config.epochs):
+        training.epoch()
+    return training.finish()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -18,6 +16,7 @@ from ecg_nas.training.allocator import keep_freed_memory
 from ecg_nas.training.augment import Augment
 from ecg_nas.training.config import TrainConfig
 from ecg_nas.training.data import DeviceData, class_weights, epoch_steps, epochs, thin
+from ecg_nas.training.isolation import OwnRandomness, one_thread
 
 
 class DivergedError(RuntimeError):
@@ -34,31 +33,90 @@ def check_finite(loss: float, where: str) -> None:
         raise DivergedError(f"the loss became {loss} in {where}")
 
 
-_isolating = threading.RLock()  # torch's random state is one for all threads
+class Training:
+    """One network under training, an epoch at a time.
 
+    The result depends on the arguments only (bit-equal on a CPU), also when other trainings go on
+    in between; torch's global state is left alone.
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one CPU thread inside: sums are then added in one order on every machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@contextmanager
-def isolated(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch and compute on one CPU thread inside; leave torch's global state as it was.
-
-    So a training is bit-equal from run to run on a CPU. Parallelism is processes there; threads
-    wait for each other here.
+    Args:
+        build: Makes the untrained network from torch's random state.
+        data: A split on its device.
+        rows: ``(n,)`` beats to train on, before thinning.
+        config: The recipe.
+        seed: Seed of the initial weights, order, dropout and augmentation.
+        steps: Steps of an epoch; by default enough to visit every kept beat.
+        bfloat16: Whether convolutions and products run in that precision.
     """
-    cuda = [device.index or 0] if device.type == "cuda" else []
-    with _isolating, torch.random.fork_rng(devices=cuda), one_thread():
-        torch.manual_seed(seed)
-        yield
+
+    def __init__(
+        self,
+        build: Callable[[], nn.Module],
+        data: DeviceData,
+        rows: NDArray[np.int64],
+        config: TrainConfig,
+        *,
+        seed: int,
+        steps: int | None = None,
+        bfloat16: bool = False,
+    ) -> None:
+        keep_freed_memory()
+        kept = thin(data, rows, config.keep_every)
+        self._data, self._config, self._bfloat16 = data, config, bfloat16
+        self._steps = steps or epoch_steps([kept], config.batch)
+        self._weights = class_weights(data, rows, kept, config)
+        order = torch.Generator().manual_seed(seeds.derive(seed, "order"))
+        self._epochs = epochs(kept, config, self._steps, order)
+        self._augment = Augment(
+            config.augment,
+            samples=data.x.shape[-1],
+            leads=data.leads,
+            device=data.device,
+            seed=seeds.derive(seed, "augment"),
+        )
+        self._randomness = OwnRandomness(seeds.derive(seed, "weights"), data.device)
+        with self._randomness.active():
+            self.module = build().to(data.device)
+        precision.prepare(self.module, data.device, bfloat16=bfloat16)
+        self._optimizer = recipe.optimizer(list(self.module.parameters()), config)
+        state = [*self.module.parameters(), *self.module.buffers()]
+        self._average = recipe.Average(state, config.ema)
+        self._done = 0  # steps
+
+    def epoch(self) -> float:
+        """Train for one epoch and return its mean loss.
+
+        Raises:
+            DivergedError: If that is not finite.
+        """
+        config, data = self._config, self._data
+        self.module.train()
+        # Summed on the device and read once an epoch: reading waits for the device.
+        loss_sum = torch.zeros((), device=data.device)
+        with self._randomness.active():
+            for batch in next(self._epochs).to(data.device):
+                x, context = self._augment(data.x[batch], data.context[batch])
+                with precision.of_forward(data.device, bfloat16=self._bfloat16):
+                    logits = self.module(x, context)
+                loss = recipe.loss(logits, data.y[batch], self._weights, config.label_smoothing)
+                self._optimizer.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                nn.utils.clip_grad_norm_(self.module.parameters(), config.clip)
+                for group in self._optimizer.param_groups:
+                    group["lr"] = recipe.rate(self._done / (self._steps * config.epochs), config)
+                self._optimizer.step()
+                self._average.update()
+                loss_sum += loss.detach()
+                self._done += 1
+        mean = float(loss_sum) / self._steps
+        check_finite(mean, f"epoch {self._done // self._steps}")
+        return mean
+
+    def finish(self) -> nn.Module:
+        """Return the network as it is to be used, in evaluation mode."""
+        self._average.apply()
+        precision.restore(self.module)
+        return self.module.eval()
 
 
 def train(
@@ -70,69 +128,27 @@ def train(
     seed: int,
     steps: int | None = None,
     bfloat16: bool = False,
-    on_epoch: Callable[[int, float], None] | None = None,
+    on_epoch: Callable[[int, float], None] = lambda done, loss: None,
 ) -> nn.Module:
-    """Train a network on the beats ``rows`` of ``data`` and return it in evaluation mode.
-
-    The result depends on the arguments only (bit-equal on a CPU); torch's global state is left
-    alone.
+    """Train a network to the end and return it in evaluation mode; see ``Training``.
 
     Args:
         build: Makes the untrained network from torch's random state.
         data: A split on its device.
         rows: ``(n,)`` beats to train on, before thinning.
         config: The recipe.
-        seed: Seed of the initial weights, order, dropout and augmentation.
-        steps: Steps of an epoch; by default enough to visit every kept beat.
+        seed: Of everything random.
+        steps: Steps of an epoch.
         bfloat16: Whether convolutions and products run in that precision.
         on_epoch: Called with the number of epochs done and the mean loss of the last.
 
     Raises:
         DivergedError: If the loss is not finite at the end of an epoch.
     """
-    keep_freed_memory()
-    kept = thin(data, rows, config.keep_every)
-    steps = steps or epoch_steps([kept], config.batch)
-    weights = class_weights(data, rows, kept, config)
-    order = torch.Generator().manual_seed(seeds.derive(seed, "order"))
-    augment = Augment(
-        config.augment,
-        samples=data.x.shape[-1],
-        leads=data.leads,
-        device=data.device,
-        seed=seeds.derive(seed, "augment"),
-    )
-    with isolated(seeds.derive(seed, "weights"), data.device):
-        module = build().to(data.device)
-        module.train()
-        precision.prepare(module, data.device, bfloat16=bfloat16)
-        optimizer = recipe.optimizer(list(module.parameters()), config)
-        average = recipe.Average([*module.parameters(), *module.buffers()], config.ema)
-        step, total = 0, steps * config.epochs
-        for epoch, batches in enumerate(epochs(kept, config, steps, order)):
-            # Summed on the device and read once an epoch: reading waits for the device.
-            loss_sum = torch.zeros((), device=data.device)
-            for batch in batches.to(data.device):
-                x, context = augment(data.x[batch], data.context[batch])
-                with precision.of_forward(data.device, bfloat16=bfloat16):
-                    logits = module(x, context)
-                loss = recipe.loss(logits, data.y[batch], weights, config.label_smoothing)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                nn.utils.clip_grad_norm_(module.parameters(), config.clip)
-                for group in optimizer.param_groups:
-                    group["lr"] = recipe.rate(step / total, config)
-                optimizer.step()
-                average.update()
-                loss_sum += loss.detach()
-                step += 1
-            mean = float(loss_sum) / steps
-            check_finite(mean, f"epoch {epoch + 1}")
-            if on_epoch is not None:
-                on_epoch(epoch + 1, mean)
-        average.apply()
-        precision.restore(module)
-    return module.eval()
+    training = Training(build, data, rows, config, seed=seed, steps=steps, bfloat16=bfloat16)
+    for done in range(1, config.epochs + 1):
+        on_epoch(done, training.epoch())
+    return training.finish()
 
 
 def predict(

@@ -27,7 +27,8 @@ def evaluator(store, **given):
 def test_the_plain_network_computes_what_the_network_does():
     """One-dimensional layers and ours are two ways to write one function, for the whole space."""
     rng = np.random.default_rng(0)
-    x, context = torch.randn(6, 2, 90), torch.randn(6, 4)
+    generator = torch.Generator().manual_seed(0)
+    x, context = (torch.randn(size, generator=generator) for size in ((16, 2, 90), (16, 4)))
     seen = set()
     for seed in range(30):
         arch = SPACE.sample(rng)
@@ -37,7 +38,8 @@ def test_the_plain_network_computes_what_the_network_does():
         )
         with torch.no_grad():
             expected = ours(x, context)
-            torch.testing.assert_close(PlainNetwork(plain, 1).train()(x, context), expected)
+            found = PlainNetwork(plain, 1).train()(x, context)
+            torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
     assert seen >= {*SPACE.op_names, "concat", "mlp", "film"}
 
 

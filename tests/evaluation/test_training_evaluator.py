@@ -9,9 +9,10 @@ from data_prep.prepare import prepare
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation import training as module
 from ecg_nas.evaluation.base import Candidate
+from ecg_nas.evaluation.early import EarlyConfig
 from ecg_nas.evaluation.folds import FoldConfig, hold_out
 from ecg_nas.evaluation.training import TrainingEvaluator
-from ecg_nas.training.config import TrainConfig
+from ecg_nas.training.config import EngineConfig, TrainConfig
 from ecg_nas.training.metrics import macro_f1
 from search_spaces import load
 
@@ -28,10 +29,15 @@ def candidate(window="narrow", slot=0):
             return Candidate(slot=slot, architecture=arch, seed=slot)
 
 
-def evaluator(store, epochs=1, **folds):
+def evaluator(store, epochs=1, engine=None, early=None, **folds):
     recipe = TrainConfig(epochs=epochs, batch=16, learning_rate=1e-2, keep_every=1)
     return TrainingEvaluator(
-        store, "ecg1d", training=recipe, folds=FoldConfig(**{"n_folds": 2, **folds})
+        store,
+        "ecg1d",
+        training=recipe,
+        folds=FoldConfig(**{"n_folds": 2, **folds}),
+        engine=engine,
+        early=early,
     )
 
 
@@ -115,3 +121,28 @@ def test_a_class_that_only_one_training_patient_has_is_refused(tmp_path, write_p
 def test_impossible_folds_are_refused(settings):
     with pytest.raises(ConfigError, match=next(iter(settings))):
         FoldConfig(**settings)
+
+
+@pytest.mark.parametrize("folds", ["alone", "together"])
+def test_watching_changes_nothing_and_notes_a_curve(folds, small_store):
+    found = []
+    for mode in ("off", "watch"):
+        made = evaluator(
+            small_store,
+            epochs=3,
+            engine=EngineConfig(folds=folds),
+            early=EarlyConfig(mode=mode, keep_every=1),
+        )
+        found += made.evaluate([candidate()])
+    plain, watched = found
+    assert watched.score == plain.score
+    # All held-out beats were looked at, so the curve ends at the score.
+    assert watched.metrics.pop("curve")[2] == plain.score
+    assert watched.metrics == plain.metrics
+
+
+def test_a_training_that_can_be_foretold_ends(small_store):
+    early = EarlyConfig(mode="stop", agree=1, tolerance=1.0)
+    (result,) = evaluator(small_store, epochs=20, early=early).evaluate([candidate()])
+    assert len(result.metrics["curve"]) == 3
+    assert result.score == result.metrics["foretold"]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ecg_nas.training import batched, recipe
-from ecg_nas.training.batched import FoldBatch, train_folds
+from ecg_nas.training.batched import FoldBatch, FoldsTraining
 from ecg_nas.training.config import AugmentConfig, TrainConfig
 from ecg_nas.training.loop import DivergedError, predict, train
 from search_spaces import Architecture, load
@@ -39,6 +39,13 @@ def builder(arch):
     return lambda: SPACE.build(arch, **SIZES)
 
 
+def train_folds(*given, on_epoch=lambda losses: None, **named):
+    training = FoldsTraining(*given, **named)
+    for _ in range(given[3].epochs):
+        on_epoch(training.epoch())
+    return training.finish()
+
+
 def folds_of(beats, n=3):
     # Of different size, as folds of patients are.
     return [np.arange(start, len(beats.labels), n)[start * 20 :] for start in range(n)]
@@ -69,7 +76,7 @@ def test_twenty_steps_of_every_operation_lose_as_alone(op, beats):
         config,
         fold_seeds=seeds_,
         steps=5,
-        on_epoch=lambda _, losses: together.append(losses),
+        on_epoch=together.append,
     )
     np.testing.assert_allclose(np.array(together).T, told, atol=1e-4)
 
@@ -111,7 +118,7 @@ def test_bfloat16_rounds_but_learns_the_same(beats):
             fold_seeds=(1, 2, 3),
             steps=2,
             bfloat16=bfloat16,
-            on_epoch=lambda _, mean, losses=losses: losses.append(mean),
+            on_epoch=losses.append,
         )
         assert all(p.dtype == torch.float32 for p in made[0].parameters())
     assert told[True] != told[False]

@@ -7,7 +7,8 @@ from torch import nn
 
 from ecg_nas.errors import ConfigError
 from ecg_nas.training.config import AugmentConfig, TrainConfig
-from ecg_nas.training.loop import DivergedError, isolated, predict, train
+from ecg_nas.training.isolation import OwnRandomness
+from ecg_nas.training.loop import DivergedError, Training, predict, train
 from ecg_nas.training.metrics import confusion, macro_f1
 from ecg_nas.training.recipe import Average
 
@@ -50,7 +51,7 @@ def test_torch_is_left_as_it_was(beats, small_net):
 
 
 def test_inside_there_is_one_thread():
-    with isolated(0, torch.device("cpu")):
+    with OwnRandomness(0, torch.device("cpu")).active():
         assert torch.get_num_threads() == 1
 
 
@@ -130,3 +131,15 @@ def test_cuda_trains_with_the_same_code(beats, small_net):
     rows = np.arange(len(beats.labels))
     predicted = predict(train(small_net, moved, rows, CONFIG, seed=0), moved, rows)
     assert macro_f1(confusion(beats.labels, predicted, 5), beats.classes) > 0.85
+
+
+def test_trainings_side_by_side_are_those_one_after_the_other(beats, small_net):
+    """Dropout draws from torch's own generator: each training must have its own state of it."""
+    config, rows = replace(CONFIG, epochs=2), np.arange(200)
+    pair = [Training(small_net, beats, rows, config, seed=seed) for seed in (1, 2)]
+    for _ in range(2):
+        for training in pair:
+            training.epoch()
+    for seed, training in zip((1, 2), pair, strict=True):
+        alone = train(small_net, beats, rows, config, seed=seed)
+        assert torch.equal(weights(training.finish()), weights(alone))
