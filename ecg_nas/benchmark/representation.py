@@ -6,10 +6,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from ecg_nas import seeds
-from ecg_nas.errors import ConfigError
+from ecg_nas.benchmark._effects import check_seeds, compared, figures, told
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from ecg_nas.evaluation.representation import OPTIONS
 from search_spaces import Architecture, load
@@ -81,8 +79,7 @@ def measure(
     Raises:
         ConfigError: If a number is too small.
     """
-    if n_seeds < 2:
-        raise ConfigError(f"the number of seeds must be 2 or more; got {n_seeds}")
+    check_seeds(n_seeds)
     network = load("ecg1d").from_json(NETWORK)
     choices: list[tuple[str | None, str | None]] = [(None, None), *variants()]
     candidates = [
@@ -94,49 +91,17 @@ def measure(
         for row, (gene, option) in enumerate(choices)
         for column in range(n_seeds)
     ]
-    found: dict[int, Evaluation] = {}
-    for evaluation in evaluator.evaluate(candidates):
-        found[evaluation.slot] = evaluation
-        on_evaluation(evaluation)
+    found = {e.slot: e for e in told(evaluator.evaluate(candidates), on_evaluation)}
     rows = [
-        _figures(gene, option, [found[row * n_seeds + column] for column in range(n_seeds)])
+        {"gene": gene, "option": option}
+        | figures([found[row * n_seeds + column] for column in range(n_seeds)])
         for row, (gene, option) in enumerate(choices)
     ]
-    base, *changed = rows
-    for row in changed:
-        row |= _effect(row["scores"], base["scores"])
-    return {"network": network.to_json() | {"representation": dict(BASE)}, "base": base} | {
-        "variants": changed
-    }
+    network_json = network.to_json() | {"representation": dict(BASE)}
+    return {"network": network_json} | compared(rows)
 
 
 def _seeing(network: Architecture, gene: str | None, option: str | None) -> Architecture:
     """Return ``network`` with one choice changed; names beyond the space's own are allowed."""
     chosen = dict(BASE) if gene is None else {**BASE, gene: str(option)}
     return dataclasses.replace(network, representation=tuple(sorted(chosen.items())))
-
-
-def _figures(gene: str | None, option: str | None, evaluations: list[Evaluation]) -> dict[str, Any]:
-    good = [e for e in evaluations if e.score is not None]
-    scores = np.array([e.score for e in good], dtype=np.float64)
-    classes = good[0].metrics.get("per_class", {}) if good else {}
-    return {
-        "gene": gene,
-        "option": option,
-        "scores": [e.score for e in evaluations],
-        "mean": float(scores.mean()) if len(scores) else None,
-        "sd": float(scores.std(ddof=1)) if len(scores) > 1 else None,
-        "f1": {
-            name: float(np.mean([e.metrics["per_class"][name]["f1"] or 0.0 for e in good]))
-            for name in classes
-        },
-    }
-
-
-def _effect(scores: list[float | None], base: list[float | None]) -> dict[str, float | None]:
-    pairs = zip(scores, base, strict=True)
-    differences = [a - b for a, b in pairs if a is not None and b is not None]
-    return {
-        "effect": float(np.mean(differences)) if differences else None,
-        "effect_sd": float(np.std(differences, ddof=1)) if len(differences) > 1 else None,
-    }

@@ -98,7 +98,46 @@ def representation(
             on_evaluation=bench.take,
         )
     result["seconds_per_training"] = bench.mean_seconds
-    say("\n".join(_representation_lines(result)), json_to)
+    say("\n".join(_effect_lines(result, "gene", "option")), json_to)
+    write_json(json_to, result)
+
+
+@command.command()
+@search_options
+@click.option("--seeds", "n_seeds", default=3, show_default=True, help="Trainings of each.")
+@json_option
+def recipe(
+    n_seeds: int, workers: int | None, file: Path | None, json_to: str | None, **flags: Any
+) -> None:
+    """Train one fixed small network on every single change of the recipe.
+
+    What does each part bring on these recordings: every augmentation, smoothing, decay, class
+    weights, averaged weights, warm-up and the learning rate? Training patients only.
+
+    \b
+    Example:
+      ecg-nas bench recipe --data synthetic --preset quick --seeds 3
+    """
+    from dataclasses import replace
+
+    from ecg_nas.benchmark.recipe import measure, variants
+    from ecg_nas.runs import parts
+
+    with _training(file, flags, workers, 0) as bench:
+        config = bench.config
+        bench.total = (1 + len(variants(config.training))) * n_seeds
+        at_once = parts.n_workers(workers, config.device)
+        result = measure(
+            lambda training: parts.evaluator(
+                replace(config, training=training), bench.data, at_once
+            ),
+            config.training,
+            n_seeds=n_seeds,
+            seed=config.seed,
+            on_evaluation=bench.take,
+        )
+    result["seconds_per_training"] = bench.mean_seconds
+    say("\n".join(_effect_lines(result, "setting", "value")), json_to)
     write_json(json_to, result)
 
 
@@ -227,12 +266,12 @@ def _reliability_lines(result: Mapping[str, Any]) -> Iterator[str]:
     yield f"seconds a full training: {result['seconds_per_training']:.0f}"
 
 
-def _representation_lines(result: Mapping[str, Any]) -> Iterator[str]:
+def _effect_lines(result: Mapping[str, Any], changed: str, to: str) -> Iterator[str]:
     base = result["base"]
     n_seeds = len(base["scores"])
     yield f"fold score of one fixed network, mean of {n_seeds} trainings, and F1 a class"
     for row in (base, *result["variants"]):
-        name = f"{row['gene']} = {row['option']}" if row["gene"] else "base"
+        name = f"{row[changed]} = {row[to]}" if row[changed] else "base"
         if row["mean"] is None:
             yield f"{name:<28}every training failed"
             continue

@@ -1,0 +1,82 @@
+"""What each part of the training recipe does to the fold score of one fixed small network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ecg_nas import seeds
+from ecg_nas.benchmark._effects import check_seeds, compared, figures, told
+from ecg_nas.benchmark.representation import NETWORK
+from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
+from ecg_nas.training.config import AugmentConfig, TrainConfig
+from search_spaces import load
+
+_NO_AUGMENT = AugmentConfig(gain=0, wander=0, noise=0, shift=0, context_noise=0, lead_dropout=0)
+
+
+def variants(base: TrainConfig) -> list[tuple[str, str, TrainConfig]]:
+    """Return single changes of ``base`` as ``(setting, value, recipe)``; parts left out first."""
+
+    def augmented(name: str, value: Any) -> tuple[str, str, TrainConfig]:
+        changed = replace(base, augment=replace(base.augment, **{name: value}))
+        return f"augment.{name}", f"{value:g}", changed
+
+    def changed(name: str, value: Any) -> tuple[str, str, TrainConfig]:
+        return name, f"{value:g}", replace(base, **{name: value})
+
+    rows = [
+        ("augment", "none", replace(base, augment=_NO_AUGMENT)),
+        *(augmented(name, 0) for name in ("gain", "wander", "noise", "shift", "context_noise")),
+        augmented("lead_dropout", 0.1),
+        *(augmented(name, 3 * getattr(base.augment, name)) for name in ("gain", "wander", "noise")),
+        changed("label_smoothing", 0),
+        changed("weight_decay", 0),
+        *(changed("class_mass", mass) for mass in (0, 1)),
+        changed("ema", 0.99),
+        changed("warmup", 0),
+        *(changed("learning_rate", factor * base.learning_rate) for factor in (1 / 3, 3)),
+    ]
+    return [row for row in rows if row[2] != base]
+
+
+def measure(
+    make: Callable[[TrainConfig], Evaluator],
+    base: TrainConfig,
+    *,
+    n_seeds: int,
+    seed: int,
+    on_evaluation: Callable[[Evaluation], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Score the network of ``benchmark.representation`` with a recipe and single changes of it.
+
+    Args:
+        make: Returns what scores with a recipe; by training patients only.
+        base: The recipe.
+        n_seeds: Trainings of each, 2 or more; the same seeds for every variant.
+        seed: Seed of the trainings.
+        on_evaluation: Called with each evaluation as it comes.
+
+    Returns:
+        As ``benchmark.representation.measure``, but with ``setting`` and ``value``.
+
+    Raises:
+        ConfigError: If a number is too small.
+    """
+    check_seeds(n_seeds)
+    network = load("ecg1d").from_json(NETWORK)
+    candidates = [
+        Candidate(slot=slot, architecture=network, seed=seeds.derive(seed, "recipe", slot))
+        for slot in range(n_seeds)
+    ]
+    rows = []
+    for setting, value, config in [(None, None, base), *variants(base)]:
+        evaluator = make(config)
+        try:
+            found = list(told(evaluator.evaluate(candidates), on_evaluation))
+        finally:
+            evaluator.close()
+        ordered = sorted(found, key=lambda evaluation: evaluation.slot)
+        rows.append({"setting": setting, "value": value} | figures(ordered))
+    return {"network": network.to_json()} | compared(rows)
