@@ -6,7 +6,9 @@ from torch import nn
 
 from data_prep.beats import BeatSpec, SignalSpec
 from data_prep.record import write_annotations, write_record
-from ecg_nas.export.bundle import write_bundle
+from ecg_nas.export.bundle import Int8Plan, write_bundle
+from ecg_nas.export.onnx import example_inputs
+from ecg_nas.export.quantize import gate
 from search_spaces import Architecture
 
 SIGNAL = SignalSpec(leads=("MLII/II/#0", "V1/V5/V2/V4/#1/#0"))
@@ -83,6 +85,15 @@ def tiny_bundle(
         usual_qrs=usual_qrs,
     )
     return out
+
+
+def int8_bundle(out):
+    """A bundle with an INT8 model, as if a gate had let it pass."""
+    spec = BeatSpec(signal=SIGNAL, reference_beat=True)
+    beats = example_inputs(spec, np.random.default_rng(2), beats=200)
+    y = np.arange(3)
+    verdict = {"method": "static", **gate(y, y, y, spec.signal.classes)}
+    return tiny_bundle(out, spec=spec, int8=Int8Plan(verdict=verdict, calibration=beats))
 
 
 def ectopic_signal(rng, fs_hz=125.0, seconds=40):

@@ -309,11 +309,17 @@ def _speed_lines(result: Mapping[str, Any]) -> Iterator[str]:
         f"time){peak}"
     )
     yield f"with the beats given: {result['seconds_beats_given']:.1f} s"
-    for name, unit, digits in (("latency_ms", "ms for one beat", 3), ("beats_per_s", "beats/s", 0)):
-        own = result[name]
+    for form, found in (("float32", result), ("INT8", result["int8"])):
+        if found is None:
+            yield f"{form}: the bundle has no such model"
+            continue
+        one, many = found["latency_ms"], found["beats_per_s"]
         yield (
-            f"{own['ours']:,.{digits}f} {unit}; onnxruntime alone {own['onnxruntime']:,.{digits}f}"
+            f"{form}: {one['ours']:.3f} ms for one beat; onnxruntime alone {one['onnxruntime']:.3f}"
         )
-    yield f"overhead at batches of 256: {100 * result['overhead']:.1f} %"
+        yield (
+            f"{form}: {many['ours']:,.0f} beats/s in batches of 256; onnxruntime alone "
+            f"{many['onnxruntime']:,.0f}; overhead {100 * found['overhead']:.1f} %"
+        )
     if result["load"] is not None:
         yield f"load of the machine: {result['load']:.1f}"

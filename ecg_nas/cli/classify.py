@@ -66,6 +66,7 @@ _NOTICE = "Research use only, not a medical device."
     type=click.Choice(["mV", "uV", "V"], case_sensitive=False),
     help="Unit of a CSV or EDF file that does not say it.",
 )
+@click.option("--int8", is_flag=True, help="Use the bundle's INT8 model.")
 @click.option("--report", is_flag=True, help="Write a page for each recording: RECORD.EXT.html.")
 @json_option
 def command(
@@ -79,6 +80,7 @@ def command(
     gate: bool | None,
     fs_hz: float | None,
     units: str | None,
+    int8: bool,
     report: bool,
     json_to: str | None,
 ) -> None:
@@ -99,7 +101,7 @@ def command(
     from ecg_nas.deploy.classify import Classifier
 
     annotated.check_extension(extension)
-    classifier = Classifier(load(bundle))
+    classifier = Classifier(load(bundle), int8=int8)
     _make_folder(out)
     work = _Work(
         classifier=classifier, out=out, extension=extension, form=form, report=report,

@@ -12,7 +12,7 @@ import numpy as np
 
 from data_prep.errors import DataError
 from data_prep.record import write_annotations
-from ecg_nas.deploy.bundle import MODEL, NOTICE, Bundle
+from ecg_nas.deploy.bundle import NOTICE, Bundle
 from ecg_nas.deploy.recording import ClassifiedRecording
 from ecg_nas.deploy.recording_summary import summary
 from ecg_nas.files import whole, write_text
@@ -100,7 +100,7 @@ def _is_ours(file: Path, form: str) -> bool:
 
 def _write_wfdb(classified: ClassifiedRecording, bundle: Bundle, file: Path) -> None:
     fs_hz = classified.recording.fs_hz
-    model = bundle.manifest.files[MODEL].sha256[:12]
+    model = bundle.manifest.files[classified.model].sha256[:12]
     rows = [(0, -1, _COMMENT, 0, f"ecg-nas {model}: {NOTICE}")]
     rows += [
         (round(at_s * fs_hz), 0, _NOISE, flags, "") for at_s, flags in _noise_flags(classified)
@@ -182,7 +182,7 @@ def _to_json(classified: ClassifiedRecording, bundle: Bundle) -> dict[str, Any]:
     return {
         "tool": "ecg-nas",
         "notice": NOTICE,
-        "model": bundle.manifest.files[MODEL].sha256,
+        "model": bundle.manifest.files[classified.model].sha256,
         **summary(classified),
         "classes": list(classified.classes),
         "sample": classified.samples.tolist(),

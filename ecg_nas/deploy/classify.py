@@ -36,11 +36,20 @@ def session(model: Path) -> onnxruntime.InferenceSession:
 
 
 class Classifier:
-    """A bundle's model, loaded; gives the probability of each class for each beat."""
+    """A bundle's model, loaded; gives the probability of each class for each beat.
 
-    def __init__(self, bundle: Bundle) -> None:
+    Args:
+        bundle: The bundle.
+        int8: Take its INT8 model.
+
+    Raises:
+        BundleError: If it has no INT8 model that was asked for, or onnxruntime cannot run it.
+    """
+
+    def __init__(self, bundle: Bundle, *, int8: bool = False) -> None:
         self.bundle = bundle
-        self._session = session(bundle.model)
+        self.model = _int8(bundle) if int8 else bundle.model
+        self._session = session(self.model)
         self._inputs = [tensor.name for tensor in bundle.manifest.inputs]
 
     def run(self, inputs: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -58,7 +67,7 @@ class Classifier:
             )
         except Exception as error:  # onnxruntime's exceptions share no public base class
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise BundleError(f"{self.bundle.model} refused its inputs: {reason}") from error
+            raise BundleError(f"{self.model} refused its inputs: {reason}") from error
         return np.asarray(probabilities, dtype=np.float32)
 
     def spec_for(self, signal: SignalSpec) -> BeatSpec:
@@ -98,6 +107,15 @@ class Classifier:
             for start in range(0, len(data.y), batch)
         ]
         return np.concatenate(parts)
+
+
+def _int8(bundle: Bundle) -> Path:
+    if bundle.int8 is None:
+        raise BundleError(
+            f"classifying in INT8 needs a bundle with an INT8 model; {bundle.folder} has none: "
+            f"{bundle.manifest.int8.refused}; its float32 model can be used"
+        )
+    return bundle.int8
 
 
 def network_inputs(

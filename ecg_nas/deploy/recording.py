@@ -38,6 +38,7 @@ class ClassifiedRecording:
 
     Attributes:
         recording: Which one.
+        model: Name of the bundle's file that classified it.
         beats_from: ``detected``, or the annotator that gave the beats.
         gated: Whether beats where the signal is unreadable were left out.
         classes: Names of the classes.
@@ -54,6 +55,7 @@ class ClassifiedRecording:
     """
 
     recording: Recording
+    model: str
     beats_from: str
     gated: bool
     classes: tuple[str, ...]
@@ -144,6 +146,7 @@ def classify_recording(
     alike = alike_to(classifier.bundle.manifest.usual_qrs, kept, spec)
     return ClassifiedRecording(
         recording=recording,
+        model=classifier.model.name,
         beats_from=beats,
         gated=gated,
         classes=classifier.bundle.classes,

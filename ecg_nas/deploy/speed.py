@@ -37,8 +37,9 @@ def measure(bundle: Bundle, *, hours: float = 24.0) -> dict[str, Any]:
         ``seconds_beats_given`` (beats not found but read), ``times_real_time``, ``peak_mib`` (of
         the whole process; ``None`` where the system does not say), ``latency_ms`` and
         ``beats_per_s`` (in batches of 256, which we put together) of ``ours`` and of
-        ``onnxruntime`` alone on the same inputs, ``overhead`` (of the batches, as a fraction)
-        and ``load`` (of the machine).
+        ``onnxruntime`` alone on the same inputs, ``overhead`` (of the batches, as a fraction),
+        ``int8`` (these three of the INT8 model; ``None`` without one) and ``load`` (of the
+        machine).
 
     Raises:
         BundleError: If the model needs more leads than are simulated.
@@ -64,6 +65,7 @@ def measure(bundle: Bundle, *, hours: float = 24.0) -> dict[str, Any]:
         "times_real_time": recording.duration_s / found.seconds,
         "peak_mib": _peak_mib(),
         **_network(classifier),
+        "int8": None if bundle.int8 is None else _network(Classifier(bundle, int8=True)),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
 
@@ -78,7 +80,7 @@ def _network(classifier: Classifier) -> dict[str, Any]:
     readable = np.ones(len(own), dtype=bool)
     levels, context = presented(own, times_s, readable, spec)
     ready = [inputs for _, inputs in batches(own, levels, context, readable, spec)]
-    bare = session(classifier.bundle.model)
+    bare = session(classifier.model)
     one = {name: values[:1] for name, values in ready[0].items()}
     wanted = [node.name for node in bare.get_inputs()]
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ecg_nas.deploy.bundle import MODEL, NOTICE, Bundle
+from ecg_nas.deploy.bundle import NOTICE, Bundle
 from ecg_nas.deploy.recording import ClassifiedRecording
 from ecg_nas.deploy.recording_summary import hourly, minutes, neighbouring, summary
 from ecg_nas.deploy.strips import of_classified
@@ -37,7 +37,7 @@ def write(classified: ClassifiedRecording, bundle: Bundle, out: Path) -> None:
         "recording.html",
         result=figures,
         notice=NOTICE,
-        model=bundle.manifest.files[MODEL].sha256[:12],
+        model=bundle.manifest.files[classified.model].sha256[:12],
         architecture=bundle.manifest.architecture.get("key"),
         duration=clock(round(duration_s)),
         overview=_html.drawing(

@@ -6,12 +6,13 @@ import sys
 
 import numpy as np
 import pytest
-from bundles import ectopic_signal, tiny_bundle
+from bundles import ectopic_signal, int8_bundle, tiny_bundle
 from click.testing import CliRunner
 from recordings import write_csv, write_edf
 
 from data_prep.record import read_annotations, write_annotations, write_record
 from ecg_nas.cli import main
+from ecg_nas.deploy.bundle import load
 
 EXTRA = ("onnx", "onnxscript", "pyarrow", "pymoo", "safetensors", "torch", "torch_geometric")
 
@@ -56,6 +57,27 @@ def test_it_says_what_it_found_and_what_it_is_not(made, tmp_path):
         assert phrase in result.stdout
     expected = read_annotations(made / "w", "atr").samples
     assert read_annotations(tmp_path / "w", "ecgnas").samples[1:].tolist() == expected.tolist()
+
+
+def test_the_int8_model_classifies_where_there_is_one(made, tmp_path):
+    both = int8_bundle(tmp_path / "both")
+    words = (made / "w", "--beats", "atr", "--format", "json", "--out")
+    for name, more in (("plain", ()), ("int8", ("--int8",))):
+        assert classify(both, *words, tmp_path / name, *more).exit_code == 0
+    plain, int8 = (
+        json.loads((tmp_path / name / "w.ecgnas.json").read_text("utf-8"))
+        for name in ("plain", "int8")
+    )
+    files = load(both).manifest.files
+    assert plain["model"] == files["model.onnx"].sha256
+    assert int8["model"] == files["model.int8.onnx"].sha256
+    apart = np.abs(np.array(plain["probabilities"]) - np.array(int8["probabilities"])).max()
+    assert 0 < apart < 0.2
+    refused = classify(made / "bundle", *words, tmp_path / "none", "--int8")
+    assert refused.exit_code == 2
+    (line,) = refused.stderr.splitlines()
+    assert "has none: it was not asked for" in line
+    assert not (tmp_path / "none").exists()
 
 
 def test_one_bad_recording_does_not_stop_the_others(made, tmp_path):
@@ -115,6 +137,7 @@ class Missing:
 
 sys.meta_path.insert(0, Missing())
 from ecg_nas.cli import main
+from ecg_nas.deploy.bundle import load
 main(["classify", {str(made / "bundle")!r}, {str(made / "w")!r}, "--report",
       "--out", {str(tmp_path)!r}])
 """

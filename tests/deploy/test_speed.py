@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from bundles import int8_bundle
 from click.testing import CliRunner
 
 from ecg_nas.cli import main
@@ -21,3 +22,15 @@ def test_bench_classify_has_the_promised_keys(bundle_folder, monkeypatch):
     assert found["beats"] > 500
     assert found["times_real_time"] == pytest.approx(720 / found["seconds"])
     assert set(found["latency_ms"]) == set(found["beats_per_s"]) == {"ours", "onnxruntime"}
+    assert found["int8"] is None
+
+
+def test_both_models_are_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(speed, "_TILE_S", 60.0)
+    monkeypatch.setattr(speed, "_REPEATS", 2)
+    words = ["bench", "classify", str(int8_bundle(tmp_path / "both")), "--hours", "0.2"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.stderr
+    for form in ("float32", "INT8"):
+        assert f"{form}: " in result.stdout
+    assert result.stdout.count("onnxruntime alone") == 4
