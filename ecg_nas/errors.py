@@ -20,3 +20,7 @@ class RunError(EcgNasError, RuntimeError):
 
 class BundleError(EcgNasError, ValueError):
     """An exported bundle is incomplete, altered or of another format."""
+
+
+class TableError(EcgNasError, ValueError):
+    """A benchmark's table is missing, damaged or not the one that was asked for."""

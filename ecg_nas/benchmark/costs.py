@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_nas.errors import ConfigError
-from ecg_nas.evaluation.table import TableError, TableEvaluator
+from ecg_nas.errors import ConfigError, TableError
+from ecg_nas.evaluation.table import TableEvaluator
 
 PARAMS = "params"
 LATENCY = "latency:"

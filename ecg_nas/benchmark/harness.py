@@ -21,7 +21,7 @@ from ecg_nas.benchmark.methods import METHODS
 from ecg_nas.benchmark.trace import Trace
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluator
-from ecg_nas.evaluation.table import TableEvaluator
+from ecg_nas.evaluation.table import ECG1D, TableEvaluator
 from ecg_nas.selection import Cost
 from search_spaces import Architecture
 
@@ -30,6 +30,7 @@ BENCHMARKS: Mapping[str, tuple[str, str]] = {
     "nb201-cifar100": ("nasbench201", "cifar100"),
     "nb201-imagenet16": ("nasbench201", "imagenet16"),
     "nb101": ("nasbench101", "nb101"),
+    "ecg1d": ("ecg1d", ECG1D),
 }
 """Search space and data set of each benchmark."""
 
@@ -83,7 +84,8 @@ def open_table(name: str, table: Path | None, **at_least_1: int) -> TableEvaluat
     if name not in BENCHMARKS:
         raise ConfigError(f"the benchmark must be one of {', '.join(BENCHMARKS)}; got {name!r}")
     if table is None:
-        raise ConfigError(f"{name} needs its table: pass the compact Parquet file with --table")
+        file = "file of `ecg-nas bench table`" if name == ECG1D else "compact Parquet file"
+        raise ConfigError(f"{name} needs its table: pass the {file} with --table")
     for what, value in at_least_1.items():
         if value < 1:
             raise ConfigError(f"{what} must be at least 1; got {value}")
@@ -154,6 +156,10 @@ def compare(
         raise ConfigError(f"{', '.join(alone)} needs a second objective: name one with --cost")
     evaluator = open_table(name, table, budget=budget, seeds=n_seeds, workers=workers)
     assert table is not None
+    if budget > len(evaluator):
+        raise ConfigError(
+            f"the budget must be at most the {len(evaluator)} cells of the table; got {budget}"
+        )
     facts = {} if second is None else _facts(second, cell_costs(evaluator, second))
     folder = name if second is None else f"{name}.{second.cost.replace(':', '.')}"
     kept = {

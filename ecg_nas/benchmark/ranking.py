@@ -29,8 +29,11 @@ N_UNLABELLED = 1000
 USUAL_LABELS: Mapping[str, tuple[int, ...]] = {
     "nasbench101": (100, 172, 424),
     "nasbench201": (78, 156, 469),
+    "ecg1d": (16, 32),
 }
 """Numbers of labels for which other predictors are published, by search space.
+
+For ``ecg1d`` there are none: it is what searches have when they first ask their predictor.
 
 References:
     Lu et al., *PINAT: A Permutation INvariance Augmented Transformer for NAS Predictor*, AAAI

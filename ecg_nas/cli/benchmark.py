@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name")
-@click.option("--table", type=click.Path(path_type=Path), help="The benchmark's compact table.")
+@click.option("--table", type=click.Path(path_type=Path), help="The benchmark's table.")
 @click.option(
     "--method",
     "methods",
@@ -60,7 +60,10 @@ def command(
     figure: str | None,
     json_to: str | None,
 ) -> None:
-    """Compare search methods on NAME: nb201-cifar10, nb201-cifar100, nb201-imagenet16 or nb101.
+    """Compare search methods on NAME: nb201-cifar10, -cifar100 or -imagenet16, nb101 or ecg1d.
+
+    The tables of nb201 and nb101 are made by import-table, that of ecg1d by bench table. Where a
+    table holds some cells only, as the latter does, searches are confined to these.
 
     Regret is the best score of the table less the best one that a search has seen. A method is
     better or worse than the first one if it is so in trainings to the optimum (log-rank) or in

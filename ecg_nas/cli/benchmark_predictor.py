@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name")
-@click.option("--table", type=click.Path(path_type=Path), help="The benchmark's compact table.")
+@click.option("--table", type=click.Path(path_type=Path), help="The benchmark's table.")
 @click.option(
     "--labels",
     multiple=True,
     type=int,
     metavar="N",
     help="Scores that a predictor knows; may be given several times. "
-    "[as published of others: 78, 156, 469 for nb201, 100, 172, 424 for nb101]",
+    "[as published of others: 78, 156, 469 for nb201, 100, 172, 424 for nb101; 16, 32 for ecg1d]",
 )
 @click.option(
     "--predictor",

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from ecg_nas.errors import EcgNasError
+from ecg_nas.errors import TableError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
+from ecg_nas.evaluation.table_content import TableContent
+from ecg_nas.evaluation.trained_table import read_trained
 from search_spaces import (
     Architecture,
     ArchitectureError,
@@ -22,10 +24,6 @@ from search_spaces import (
     nasbench101,
     nasbench201,
 )
-
-
-class TableError(EcgNasError, ValueError):
-    """A table is missing, damaged or not the one that was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,46 +58,21 @@ NB201: Mapping[str, TableColumns] = {
 NB101 = "nb101"
 """NAS-Bench-101, whose one data set is CIFAR-10."""
 
-DATASETS = (*NB201, NB101)
+ECG1D = "ecg1d"
+"""Networks of ``ecg1d`` that were trained here, on any recordings."""
+
+DATASETS = (*NB201, NB101, ECG1D)
 
 _EDGE_COLUMNS = [f"edge_ops_{edge}" for edge in range(len(nasbench201.EDGES))]
 _CELLS = len(nasbench201.OPS) ** len(nasbench201.EDGES)
+
 _BEST = 8  # cells whose scores a note on a partial table compares
 
 _Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Table:
-    """What a compact table holds, in the order of its cells.
-
-    Attributes:
-        space: Where to search: all cells are in the table, and moves lead to no others.
-        cells: Returns all architectures.
-        place: Returns where an architecture of the space is; raises ``KeyError`` if nowhere.
-        rows: Place of each row of the file.
-        metric: What the scores are, in words.
-        note: What a result must say of the table; ``None`` for a whole one.
-        scores: The searched metric, in %.
-        test: Test accuracy in %; ``None`` if the table has none.
-        params: Trainable parameters.
-        train_s: Seconds of the training.
-    """
-
-    space: SearchSpace
-    cells: Callable[[], list[Architecture]]
-    place: Callable[[Architecture], int]
-    rows: NDArray[np.int64]
-    metric: str
-    note: str | None = None
-    scores: _Floats
-    test: _Floats | None
-    params: NDArray[np.int64]
-    train_s: _Floats
-
-
 class TableEvaluator(Evaluator):
-    """Answers from the compact table of a benchmark, by the exact cell.
+    """Answers from the table of a benchmark, by the exact cell.
 
     Twins of NAS-Bench-201 (cells that compute the same) were trained apart and keep their own
     values.
@@ -109,7 +82,7 @@ class TableEvaluator(Evaluator):
         """Read the table.
 
         Args:
-            path: The compact table, a Parquet file.
+            path: The compact table, a Parquet file; that of ``ecg1d`` is JSON.
             dataset: One of ``DATASETS``.
 
         Raises:
@@ -117,7 +90,7 @@ class TableEvaluator(Evaluator):
         """
         if dataset not in DATASETS:
             raise TableError(f"the data set must be one of {', '.join(DATASETS)}; got {dataset!r}")
-        self._table = _read_nb101(path) if dataset == NB101 else _read_nb201(path, dataset)
+        self._table = _read(path, dataset)
 
     @property
     def space(self) -> SearchSpace:
@@ -182,8 +155,8 @@ class TableEvaluator(Evaluator):
             return table.place(arch)
         except KeyError:
             raise TableError(
-                f"the cell must be one of the {len(table.scores)} measured ones; got ops "
-                f"{list(arch.ops)}, edges {[list(e) for e in arch.edges]}"
+                f"the cell must be one of the {len(table.scores)} measured ones; got "
+                f"{arch.to_json()}"
             ) from None
 
     @override
@@ -202,7 +175,13 @@ class TableEvaluator(Evaluator):
             yield Evaluation(slot=candidate.slot, score=float(table.scores[place]), metrics=metrics)
 
 
-def _read_nb201(path: Path, dataset: str) -> _Table:
+def _read(path: Path, dataset: str) -> TableContent:
+    if dataset == ECG1D:
+        return read_trained(path, ECG1D)
+    return _read_nb101(path) if dataset == NB101 else _read_nb201(path, dataset)
+
+
+def _read_nb201(path: Path, dataset: str) -> TableContent:
     names = NB201[dataset]
     columns = [names.searched, names.test, names.params_m, names.train_s]
     raw = _columns(path, "NAS-Bench-201", [*_EDGE_COLUMNS, *columns])
@@ -216,7 +195,7 @@ def _read_nb201(path: Path, dataset: str) -> _Table:
             f"{len(place)} rows, {len(np.unique(place))} different cells"
         )
     scores, test, params_m, train_s = (column[np.argsort(place)] for column in values)
-    return _Table(
+    return TableContent(
         space=nasbench201.SPACE,
         cells=lambda: list(nasbench201.all_architectures()),
         place=nasbench201.to_index,
@@ -229,7 +208,7 @@ def _read_nb201(path: Path, dataset: str) -> _Table:
     )
 
 
-def _read_nb101(path: Path) -> _Table:
+def _read_nb101(path: Path) -> TableContent:
     """Read a table of all cells or of some; ``n_runs`` and test accuracy are optional columns."""
     needed = ["edge_bits", "ops", "val_acc_108", "params", "train_s_108"]
     raw = _columns(path, "NAS-Bench-101", needed, ["test_acc_108", "n_runs"])
@@ -250,7 +229,7 @@ def _read_nb101(path: Path) -> _Table:
         return [nasbench101.from_bits(bits, ops) for bits, ops in places]
 
     whole = len(places) == nasbench101.N_CELLS
-    return _Table(
+    return TableContent(
         space=nasbench101.SPACE if whole else _confined(cells, path),
         cells=cells,
         place=lambda arch: places[nasbench101.to_bits(arch)],

@@ -5,15 +5,14 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
 import pytest
-from tables import nb201_ops, write_nb101, write_nb201
+from tables import nb201_ops, write_ecg1d, write_nb101, write_nb201
 
 from ecg_nas.benchmark import harness
 from ecg_nas.benchmark.harness import compare
 from ecg_nas.benchmark.methods import DEFAULT, METHODS
 from ecg_nas.benchmark.summary import regret_curve, summarise
 from ecg_nas.benchmark.trace import Trace
-from ecg_nas.errors import ConfigError, RunError
-from ecg_nas.evaluation.table import TableError
+from ecg_nas.errors import ConfigError, RunError, TableError
 
 QUICK = ("random", "regularized-evolution")
 
@@ -188,6 +187,23 @@ def test_every_default_method_searches_a_sample_of_nasbench101(tmp_path):
         assert len(set(found.cells)) == 18
         assert np.isnan(found.test).all()
     assert len({found.cells[:16] for found in traces}) == 1
+
+
+def test_every_default_method_searches_networks_trained_here(tmp_path):
+    cells = write_ecg1d(tmp_path / "table.json")
+    evaluator, traces = compare(
+        "ecg1d", tmp_path / "table.json", methods=DEFAULT, budget=18, n_seeds=1
+    )
+    assert evaluator.cells()[0] == cells
+    for found in traces:
+        assert len(set(found.cells)) == 18
+        assert np.isnan(found.test).all()
+
+
+def test_a_budget_above_the_measured_cells_is_refused(tmp_path):
+    write_ecg1d(tmp_path / "table.json")
+    with pytest.raises(ConfigError, match="at most the 40 cells of the table; got 41"):
+        compare("ecg1d", tmp_path / "table.json", methods=QUICK, budget=41, n_seeds=1)
 
 
 @pytest.mark.real

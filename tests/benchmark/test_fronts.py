@@ -11,8 +11,8 @@ from ecg_nas.benchmark.costs import read_costs
 from ecg_nas.benchmark.fronts import Yardstick
 from ecg_nas.benchmark.harness import SecondObjective, compare
 from ecg_nas.cli import main
-from ecg_nas.errors import ConfigError
-from ecg_nas.evaluation.table import TableError, TableEvaluator
+from ecg_nas.errors import ConfigError, TableError
+from ecg_nas.evaluation.table import TableEvaluator
 from search_spaces.nasbench201 import all_architectures, to_index
 
 CONVOLUTIONS = (nb201_ops() == 3).sum(axis=1)

@@ -8,8 +8,7 @@ from tables import nb201_ops, write_nb201
 from ecg_nas.benchmark import predictors, ranking
 from ecg_nas.benchmark.predictors import PREDICTORS, Ranker
 from ecg_nas.benchmark.ranking import Ranking, compare, kendall_tau, summarise
-from ecg_nas.errors import ConfigError, RunError
-from ecg_nas.evaluation.table import TableError
+from ecg_nas.errors import ConfigError, RunError, TableError
 from search_spaces import load, nasbench201
 
 

@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
-from tables import write_nb101, write_nb201
+from tables import write_ecg1d, write_nb101, write_nb201
 
 from ecg_nas.cli import main
 
@@ -78,6 +78,27 @@ def test_a_sample_of_cells_gives_regret_only_and_says_why(tmp_path):
     assert result.stdout.splitlines()[-1].startswith("Note: proposals were confined to the 60")
 
 
+def test_networks_trained_here_are_searched_as_a_sample(tmp_path):
+    table = tmp_path / "table.json"
+    write_ecg1d(table)
+    methods = ["--method", "random", "--method", "regularized-evolution", "--budget", 20]
+    figure = ["--figure", tmp_path / "regret.svg"]
+    options = ["--table", table, *methods, "--seeds", 2, "--json", "-"]
+    result = invoke("ecg1d", *options, *figure)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert "confined to the 40 measured architectures, a random sample" in found["note"]
+    assert "reliability is below 1" in found["note"]
+    for figures in found["methods"].values():
+        assert (figures["hit_rate"], figures["trainings_to_optimum"]) == (None, None)
+        assert figures["test_accuracy"] == {"mean": None, "std": None}
+        assert 0 <= figures["regret"]["20"]["mean"] < 100
+    assert found["comparison"]["rivals"]["regularized-evolution"]["trainings_to_optimum"] is None
+    assert "a random sample" in (tmp_path / "regret.svg").read_text()
+    result = invoke("ecg1d", *options, "--cost", "params")
+    assert json.loads(result.stdout)["note"] == found["note"]
+
+
 def test_standard_output_is_json_alone(table):
     result = invoke(
         "nb201-imagenet16", "--table", table, "--method", "random", "--budget", 5, "--json", "-"
@@ -108,7 +129,9 @@ def test_the_same_command_with_out_adds_what_is_missing(table, tmp_path):
     ("arguments", "message"),
     [
         (["nb999"], "nb201-cifar10, nb201-cifar100"),
-        (["nb201-cifar10"], "--table"),
+        (["nb201-cifar10"], "Parquet file with --table"),
+        (["ecg1d"], "`ecg-nas bench table` with --table"),
+        (["ecg1d", "--table", "none.json"], "none at none.json"),
         (["nb201-cifar10", "--table", "none.parquet"], "none at none.parquet"),
         (["nb201-cifar10", "--method", "tabu"], "dcl-enas, random"),
         (["nb201-cifar10", "--method", "random", "--against", "dcl-enas"], "compared, random; got"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from tables import write_nb201
+from tables import write_ecg1d, write_nb201
 
 from ecg_nas.benchmark import predictors, ranking
 from ecg_nas.benchmark.predictors import Ranker
@@ -71,6 +71,17 @@ def test_prints_a_table_and_writes_the_keys_that_scripts_read(table, tmp_path):
     again = invoke("nb201-imagenet16", "--table", table, *options, "--json", "-")
     assert again.stderr == f"4 of 4 runs are kept in {tmp_path / 'results'}\n"
     assert json.loads(again.stdout)["labels"] == labels
+
+
+def test_networks_trained_here_are_ranked(tmp_path):
+    write_ecg1d(tmp_path / "table.json")
+    options = ["--table", tmp_path / "table.json", "--seeds", 2, "--json", "-"]
+    result = invoke("ecg1d", *options, "--labels", 20)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["cells"], list(found["labels"])) == (40, ["20"])
+    assert list(json.loads(invoke("ecg1d", *options).stdout)["labels"]) == ["16", "32"]
+    assert "from 2 to the 40 cells" in invoke("ecg1d", *options, "--labels", 41).stderr
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import pyarrow.parquet
 import pytest
 from tables import write_nb101
 
-from ecg_nas.errors import EcgNasError
+from ecg_nas.errors import EcgNasError, TableError
 from ecg_nas.evaluation.base import Candidate
-from ecg_nas.evaluation.table import NB201, TableError, TableEvaluator
+from ecg_nas.evaluation.table import NB201, TableEvaluator
 from search_spaces import load
 from search_spaces.nasbench201 import all_architectures, from_index, from_string
 

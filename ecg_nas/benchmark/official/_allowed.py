@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ecg_nas.evaluation.table import TableError
+from ecg_nas.errors import TableError
 
 _DTYPE = re.compile("[biuf][1248]")
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from data_prep.events import OnEvent, ignore
 from ecg_nas.benchmark.official import nasbench101, nasbench201, tfrecord
 from ecg_nas.benchmark.official.compact import CompactTable
-from ecg_nas.evaluation.table import TableError
+from ecg_nas.errors import TableError
 
 _HEAD = 512
 _BUFFER = 1 << 20

@@ -20,7 +20,7 @@ import numpy as np
 
 from ecg_nas.benchmark.official import _unpickle
 from ecg_nas.benchmark.official.compact import CompactTable
-from ecg_nas.evaluation.table import TableError
+from ecg_nas.errors import TableError
 from ecg_nas.evaluation.table_facts import TableFacts
 from search_spaces import ArchitectureError, nasbench201
 

@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_nas.evaluation.table import TableError
+from ecg_nas.errors import TableError
 
 _HEADER = struct.Struct("<QI")
 _CRC = struct.Struct("<I")

@@ -17,7 +17,7 @@ from official_files import (
 )
 
 from ecg_nas.benchmark.official.convert import import_table
-from ecg_nas.evaluation.table import TableError
+from ecg_nas.errors import TableError
 from ecg_nas.evaluation.table_facts import TableFacts
 
 N = 3

@@ -7,7 +7,7 @@ from official_files import crc32c as bitwise
 from official_files import frame
 
 from ecg_nas.benchmark.official.tfrecord import crc32c, records, starts_one
-from ecg_nas.evaluation.table import TableError
+from ecg_nas.errors import TableError
 
 messages = st.lists(st.binary(max_size=60), max_size=8)
 
