@@ -70,7 +70,7 @@ class KeptRuns:
             self._file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _unwritable(self._file.parent) from error
-        with _alone_in(self._file.parent):
+        with alone_in(self._file.parent):
             self._runs = self._read()
             self._runs.setdefault(size, {})[seed] = run
             write_text(self._file, self._text())
@@ -123,7 +123,7 @@ def _unwritable(folder: Path) -> RunError:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """Wait until no other process is in here; a killed one leaves nothing behind."""
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ecg_nas.cli._settings import search_options
-from ecg_nas.cli.output import json_option, say, write_json
-from ecg_nas.cli.progress import counted
+from ecg_nas.cli._trainings import trainings
+from ecg_nas.cli.output import check_target, json_option, say, write_json
 
 if TYPE_CHECKING:
-    from ecg_nas.evaluation.base import Evaluation, Evaluator
-    from ecg_nas.runs.config import RunConfig
+    from ecg_nas.evaluation.trained_table import TrainedTable
 
 
 @click.group()
@@ -56,7 +53,7 @@ def reliability(
     from ecg_nas.runs import parts
     from search_spaces import load
 
-    with _training(file, flags, workers, architectures * n_seeds) as bench:
+    with trainings(file, flags, workers, architectures * n_seeds) as bench:
         space = load(bench.config.space)
         result = measure(
             bench.evaluator,
@@ -90,7 +87,7 @@ def representation(
     """
     from ecg_nas.benchmark.representation import measure, variants
 
-    with _training(file, flags, workers, (1 + len(variants())) * n_seeds) as bench:
+    with trainings(file, flags, workers, (1 + len(variants())) * n_seeds) as bench:
         result = measure(
             bench.evaluator,
             n_seeds=n_seeds,
@@ -123,7 +120,7 @@ def recipe(
     from ecg_nas.benchmark.recipe import measure, variants
     from ecg_nas.runs import parts
 
-    with _training(file, flags, workers, 0) as bench:
+    with trainings(file, flags, workers, 0) as bench:
         config = bench.config
         bench.total = (1 + len(variants(config.training))) * n_seeds
         at_once = parts.n_workers(workers, config.device)
@@ -162,7 +159,7 @@ def train(
     from ecg_nas.runs import parts
     from search_spaces import load
 
-    with _training(file, flags, workers, 3 * architectures) as bench:
+    with trainings(file, flags, workers, 3 * architectures) as bench:
         result = measure(
             bench.evaluator,
             parts.training_evaluator(bench.config, bench.data, trainer=plain_trainer()),
@@ -173,6 +170,56 @@ def train(
     result["path"] = parts.path_taken(bench.config)
     say("\n".join(_train_lines(result)), json_to)
     write_json(json_to, result)
+
+
+@command.command()
+@search_options
+@click.option("--architectures", default=100, show_default=True, help="Random ones to train.")
+@click.option(
+    "--out",
+    required=True,
+    callback=check_target,
+    metavar="FILE.json",
+    help="The table; what it holds is not trained again.",
+)
+def table(
+    architectures: int, workers: int | None, file: Path | None, out: str, **flags: Any
+) -> None:
+    """Train random architectures once each, into a table for `ecg-nas benchmark ecg1d`.
+
+    FILE.json is written anew after every training: the same command goes on after an
+    interruption, and a larger number adds to what is there. Training patients only.
+
+    \b
+    Example:
+      ecg-nas bench table --data synthetic --architectures 50 --out table.json
+    """
+    from ecg_nas.benchmark import trained
+    from ecg_nas.evaluation.trained_table import TrainedTable
+    from ecg_nas.runs import facts, parts
+    from search_spaces import load
+
+    target = Path(out)
+    begun = trained.read_begun(target)
+    settings = None if begun is None else begun.settings
+    with trainings(file, flags, workers, architectures, settings) as bench:
+        space = load(bench.config.space)
+        made = trained.fill(
+            target,
+            bench.evaluator,
+            space,
+            TrainedTable(
+                settings=facts.of_trainings(bench.config),
+                data=facts.of_data(bench.data),
+                versions=(facts.of_versions(),),
+            ),
+            n_architectures=architectures,
+            seed=bench.config.seed,
+            allowed=parts.limits(bench.config, space, bench.data),
+            on_start=bench.start,
+            on_evaluation=bench.take,
+        )
+    say("\n".join(_table_lines(target, made)))
 
 
 @command.command()
@@ -203,51 +250,6 @@ def classify(bundle: Path, hours: float, json_to: str | None) -> None:
     write_json(json_to, result)
 
 
-@dataclass(kw_only=True)
-class _Bench:
-    """Trainings under way: their settings, data and evaluator, and what came of them."""
-
-    config: RunConfig
-    data: Path
-    evaluator: Evaluator
-    total: int
-    seconds: list[float] = field(default_factory=list)
-
-    @property
-    def mean_seconds(self) -> float:
-        return sum(self.seconds) / len(self.seconds)
-
-    def take(self, evaluation: Evaluation) -> None:
-        """Say how one training came out."""
-        self.seconds.append(evaluation.seconds)
-        score = "failed" if evaluation.score is None else f"{evaluation.score:.4f}"
-        click.echo(
-            f"{len(self.seconds)}/{self.total}  {score}  {evaluation.seconds:.0f} s", err=True
-        )
-
-
-@contextmanager
-def _training(
-    file: Path | None, flags: Mapping[str, Any], workers: int | None, total: int
-) -> Iterator[_Bench]:
-    """Prepare the data and yield what trains on them; it is closed at the end."""
-    from ecg_nas.runs.config import resolve
-
-    config = resolve(file=file, flags=flags)
-    from ecg_nas.runs import parts
-    from ecg_nas.runs.data import store_folder
-
-    config = parts.settled(config)
-    n_workers = parts.n_workers(workers, config.device)  # refused before data are prepared
-    with counted("preparing") as on_event:
-        data = store_folder(config, on_event)
-    evaluator = parts.evaluator(config, data, n_workers)
-    try:
-        yield _Bench(config=config, data=data, evaluator=evaluator, total=total)
-    finally:
-        evaluator.close()
-
-
 def _reliability_lines(result: Mapping[str, Any]) -> Iterator[str]:
     scores = [row for row in result["scores"].values() if None not in row]
     yield f"{len(scores)} architectures, {len(scores[0]) if scores else 0} trainings of each"
@@ -264,6 +266,20 @@ def _reliability_lines(result: Mapping[str, Any]) -> Iterator[str]:
         f"of one {result['sd_within']:.4f}"
     )
     yield f"seconds a full training: {result['seconds_per_training']:.0f}"
+
+
+def _table_lines(file: Path, table: TrainedTable) -> Iterator[str]:
+    scores = [row.score for row in table.rows if row.score is not None]
+    yield (
+        f"{file}: {len(scores)} architectures trained once each, "
+        f"{len(table.rows) - len(scores)} trainings failed"
+    )
+    if scores:
+        yield f"fold scores from {min(scores):.4f} to {max(scores):.4f}"
+    yield (
+        "they are partly luck: ecg-nas bench reliability tells how far, ecg-nas benchmark "
+        f"{table.settings['space']} --table {file} compares methods on them"
+    )
 
 
 def _effect_lines(result: Mapping[str, Any], changed: str, to: str) -> Iterator[str]:

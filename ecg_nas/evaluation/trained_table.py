@@ -49,7 +49,8 @@ class TrainedRow:
         score: Fold score, 0..1; ``None`` if the training failed.
         seconds: Wall time of the training.
         figures: ``folds`` (score of each), ``per_class`` (``se``, ``ppv`` and ``f1``), ``params``,
-            ``macs``, ``device`` and ``engine``; of a failed one, what kind of ``failure``.
+            ``macs``, ``device``, ``engine`` and, where it was watched, the ``curve`` over epochs;
+            of a failed one, what kind of ``failure``.
     """
 
     slot: int
@@ -68,6 +69,8 @@ class TrainedRow:
             kept = ("per_class", "params", "macs", "device", "engine")
             figures = {"folds": [fold["score"] for fold in evaluation.metrics["folds"]]}
             figures |= {name: evaluation.metrics[name] for name in kept}
+            if "curve" in evaluation.metrics:
+                figures["curve"] = evaluation.metrics["curve"]
         return cls(
             slot=candidate.slot,
             architecture=candidate.architecture,

@@ -78,3 +78,43 @@ def test_every_choice_of_representation_is_trained(small_folder, short):
     assert lines[1].startswith("base ")
     assert any(line.startswith("causal = on ") for line in lines)
     assert "failed" not in result.stdout
+
+
+def test_a_table_is_trained_goes_on_and_refuses_other_settings(small_folder, short, tmp_path):
+    out = tmp_path / "table.json"
+    words = ("--data", small_folder, "--config", short, "--workers", 1, "--out", out)
+    words = ["bench", "table", *map(str, words), "--architectures"]
+    result = CliRunner().invoke(main, [*words, "2"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"{out}: 2 architectures trained once each, 0 trainings failed")
+    content = json.loads(out.read_text(encoding="utf-8"))
+    assert content["settings"]["training"]["epochs"] == 1
+    assert content["settings"]["max_macs"] == 500_000
+    assert content["data"].keys() == {"fingerprint", "source", "split"}
+    first, second = content["architectures"]
+    assert len(first["folds"]) == 2
+    assert list(first["per_class"]) == ["N", "S", "V", "F", "Q"]
+    assert (first["device"], first["engine"]["folds"]) == ("cpu", "alone")
+    assert max(first["macs"], second["macs"]) <= 500_000
+    assert str(tmp_path) not in out.read_text(encoding="utf-8")
+
+    again = CliRunner().invoke(main, [*words, "2"])
+    assert again.exit_code == 0, again.output
+    assert "2 of 2 are trained already" in again.stderr
+    assert json.loads(out.read_text(encoding="utf-8")) == content
+
+    other = CliRunner().invoke(main, [*words, "2", "--seed", "1"])
+    assert other.exit_code == 1
+    assert "other settings: seed (0, now 1)" in other.stderr.splitlines()[-1]
+    assert json.loads(out.read_text(encoding="utf-8")) == content
+
+
+def test_a_table_is_not_begun_where_another_file_is(small_folder, tmp_path, cache):
+    out = tmp_path / "notes.json"
+    out.write_text("{}", encoding="utf-8")
+    words = ["bench", "table", "--data", str(small_folder), "--out"]
+    result = CliRunner().invoke(main, [*words, str(out)])
+    assert result.exit_code == 1
+    assert "`ecg-nas bench table` wrote" in result.stderr
+    assert "its folder must exist" in CliRunner().invoke(main, [*words, "none/t.json"]).stderr
+    assert not cache.exists()

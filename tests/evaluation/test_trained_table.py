@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -56,6 +57,8 @@ def test_a_row_keeps_figures_and_nothing_of_the_recordings():
         *("seconds", "architecture"),
     }
     assert row["folds"] == [row["score"]]
+    watched = dataclasses.replace(evaluation, metrics={**evaluation.metrics, "curve": [0.1, 1 / 3]})
+    assert TrainedRow.of(candidate, watched).to_json() == row | {"curve": [0.1, 0.333333]}
     failed = Evaluation(slot=0, score=None, failure="RuntimeError: no /place/of/mine")
     assert TrainedRow.of(candidate, failed).figures == {"failure": "RuntimeError"}
 

@@ -1,0 +1,82 @@
+"""What the commands share that train candidates outside a search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ecg_nas.cli.progress import counted
+
+if TYPE_CHECKING:
+    from ecg_nas.evaluation.base import Evaluation, Evaluator
+    from ecg_nas.runs.config import RunConfig
+
+
+@dataclass(kw_only=True)
+class Trainings:
+    """Trainings under way: their settings, data and evaluator, and what came of them."""
+
+    config: RunConfig
+    data: Path
+    evaluator: Evaluator
+    total: int
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def mean_seconds(self) -> float:
+        """Seconds of one training."""
+        return sum(self.seconds) / len(self.seconds)
+
+    def start(self, missing: int) -> None:
+        """Say how many trainings are there already, and count the missing ones only."""
+        if missing < self.total:
+            click.echo(f"{self.total - missing} of {self.total} are trained already", err=True)
+        self.total = missing
+
+    def take(self, evaluation: Evaluation) -> None:
+        """Say how one training came out."""
+        self.seconds.append(evaluation.seconds)
+        score = "failed" if evaluation.score is None else f"{evaluation.score:.4f}"
+        click.echo(
+            f"{len(self.seconds)}/{self.total}  {score}  {evaluation.seconds:.0f} s", err=True
+        )
+
+
+@contextmanager
+def trainings(
+    file: Path | None,
+    flags: Mapping[str, Any],
+    workers: int | None,
+    total: int,
+    begun: Mapping[str, Any] | None = None,
+) -> Iterator[Trainings]:
+    """Prepare the data and yield what trains on them; it is closed at the end.
+
+    Args:
+        file: TOML file with settings.
+        flags: Settings that win over it; see ``resolve``.
+        workers: Candidates at once; ``None`` for what suits the machine.
+        total: How many trainings there will be.
+        begun: Settings that earlier ones of them were made with, as JSON; they tell what ``auto``
+            stands for.
+    """
+    from ecg_nas.runs.config import resolve
+
+    config = resolve(file=file, flags=flags)
+    from ecg_nas.runs import parts
+    from ecg_nas.runs.data import store_folder
+
+    config = parts.settled(config, begun=begun)
+    n_workers = parts.n_workers(workers, config.device)  # refused before data are prepared
+    with counted("preparing") as on_event:
+        data = store_folder(config, on_event)
+    evaluator = parts.evaluator(config, data, n_workers)
+    try:
+        yield Trainings(config=config, data=data, evaluator=evaluator, total=total)
+    finally:
+        evaluator.close()
