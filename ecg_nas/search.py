@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from data_prep.events import Event, OnEvent, ignore
 from ecg_nas import seeds
 from ecg_nas.algorithm import SearchAlgorithm, Told
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from ecg_nas.store import RunStore, StoredProposal
-from search_spaces import SearchSpace
+from search_spaces import Architecture, SearchSpace
+
+ParentOf: TypeAlias = Callable[[Architecture, Mapping[int, Architecture]], int | None]
+"""Takes an architecture and the trained ones by slot; returns a slot, or none."""
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +27,7 @@ def run(
     store: RunStore,
     *,
     seed: int,
+    parent_of: ParentOf | None = None,
     on_event: OnEvent = ignore,
 ) -> None:
     """Search until the algorithm's budget is spent; begin where ``store`` ends.
@@ -37,6 +43,7 @@ def run(
         space: Reads the stored architectures.
         store: Holds the evaluations of earlier processes and takes the new ones.
         seed: The run's seed.
+        parent_of: Chooses, for a candidate, which of those of earlier batches it starts from.
         on_event: Called with ``{"event": "asked", "n", "seconds"}`` for a batch of proposals,
             ``{"event": "evaluated", "slot", "key", "origin", "score", "metrics", "seconds",
             "failure"}`` for each result and ``{"event": "told", "n", "diagnostics"}`` after a
@@ -49,15 +56,23 @@ def run(
     if state is not None:
         algorithm.load_state(state)
     while batch := _batch(algorithm, store, on_event):
-        stored = {evaluation.slot: evaluation.score for evaluation in store.evaluations()}
-        candidates = {
-            proposal.slot: Candidate(
-                slot=proposal.slot,
-                architecture=space.from_json(proposal.architecture),
-                seed=seeds.derive(seed, "candidate", proposal.slot),
-            )
-            for proposal in batch
+        evaluations = store.evaluations()
+        stored = {evaluation.slot: evaluation.score for evaluation in evaluations}
+        first = min(proposal.slot for proposal in batch)
+        trained = {
+            e.slot: space.from_json(e.architecture)
+            for e in evaluations
+            if parent_of is not None and e.slot < first and e.score is not None
         }
+        candidates = {}
+        for proposal in batch:
+            architecture = space.from_json(proposal.architecture)
+            candidates[proposal.slot] = Candidate(
+                slot=proposal.slot,
+                architecture=architecture,
+                seed=seeds.derive(seed, "candidate", proposal.slot),
+                parent=None if parent_of is None else parent_of(architecture, trained),
+            )
         origins = {proposal.slot: proposal.origin for proposal in batch}
         open_slots = [candidate for slot, candidate in candidates.items() if slot not in stored]
         for result in evaluator.evaluate(open_slots):

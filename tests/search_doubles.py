@@ -41,7 +41,7 @@ def evolution(budget=24):
     return RegularizedEvolution(load("ecg1d"), config, seed=SEED)
 
 
-def search(path, evaluator, algorithm=None, on_event=ignore):
+def search(path, evaluator, algorithm=None, on_event=ignore, parent_of=None):
     """Run or resume the search whose store is ``path``; return its evaluations."""
     with RunStore(path) as store:
         run(
@@ -50,6 +50,7 @@ def search(path, evaluator, algorithm=None, on_event=ignore):
             load("ecg1d"),
             store,
             seed=SEED,
+            parent_of=parent_of,
             on_event=on_event,
         )
         return [(e.slot, e.key, e.seed, e.origin, e.score, e.failure) for e in store.evaluations()]

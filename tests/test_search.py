@@ -48,6 +48,36 @@ def test_a_search_stopped_after_any_result_goes_on_as_if_it_had_not(
     assert sorted(first.seen + second.seen) == list(range(24))
 
 
+def test_parents_are_of_earlier_batches_and_were_trained_even_after_a_stop(tmp_path):
+    """What a candidate starts from may not depend on what happened to finish before it."""
+
+    class Stops(Scorer):
+        def __init__(self, after):
+            super().__init__(fail={2})
+            self.after, self.parents = after, {}
+
+        def evaluate(self, candidates):
+            self.parents |= {candidate.slot: candidate.parent for candidate in candidates}
+            for evaluation in super().evaluate(candidates):
+                yield evaluation
+                if len(self.seen) == self.after:
+                    raise KeyboardInterrupt
+
+    def latest(architecture, trained):
+        assert 2 not in trained
+        return max(trained, default=None)
+
+    whole = Stops(after=None)
+    search(tmp_path / "whole.sqlite", whole, parent_of=latest)
+    assert {whole.parents[slot] for slot in range(8)} == {None}
+    assert {whole.parents[slot] for slot in range(8, 12)} == {7}
+    first, second = Stops(after=10), Stops(after=None)
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path / "run.sqlite", first, parent_of=latest)
+    search(tmp_path / "run.sqlite", second, parent_of=latest)
+    assert first.parents | second.parents == whole.parents
+
+
 def test_a_search_killed_at_random_moments_goes_on_as_if_it_had_not(tmp_path, uninterrupted):
     path, rng, kills = tmp_path / "run.sqlite", random.Random(0), 0
     while kills < 4:

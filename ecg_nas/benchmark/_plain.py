@@ -24,6 +24,7 @@ from ecg_nas.training.config import EngineConfig, TrainConfig
 from ecg_nas.training.data import DeviceData, class_weights, epochs, thin
 from ecg_nas.training.engine import Watch
 from ecg_nas.training.isolation import OwnRandomness
+from ecg_nas.training.loop import Start
 
 
 class PlainNetwork(nn.Module):
@@ -147,6 +148,7 @@ def train_plainly(
     steps: int,
     engine: EngineConfig,
     watch: Watch | None,
+    starts: Sequence[Start] | None,
     threads: int,
 ) -> list[nn.Module]:
     """Train a network a fold; as ``engine.train_candidate``, but plainly.
@@ -158,11 +160,14 @@ def train_plainly(
         config: The recipe; without a moving average.
         fold_seeds: Seed of each fold.
         steps: Steps of an epoch.
-        engine: Of no account, as the next.
+        engine: Of no account.
         watch: Not asked.
+        starts: Not known here: ``None``.
         threads: CPU threads.
     """
     del engine, watch
+    if starts is not None:
+        raise NotImplementedError("the plain loop starts from untrained networks")
     made: list[nn.Module] = []
     for rows, seed in zip(folds, fold_seeds, strict=True):
         kept = thin(data, rows, config.keep_every)

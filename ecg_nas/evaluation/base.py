@@ -18,11 +18,13 @@ class Candidate:
         slot: Its place in the run, from 0; a run has one evaluation a slot.
         architecture: What to train or look up.
         seed: Seed of everything random in this evaluation, derived from run seed and slot.
+        parent: Slot of the trained candidate whose weights it starts from; ``None`` for its own.
     """
 
     slot: int
     architecture: Architecture
     seed: int
+    parent: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +50,8 @@ class Evaluator(ABC):
     """Evaluates candidates: a batch in, results streamed in any order.
 
     Every candidate is answered exactly once. A candidate's result depends on its architecture,
-    its seed and the evaluator's settings only: not on the batch, the order or the worker. A
-    candidate that cannot be trained (out of memory, NaN) is answered with a ``failure``.
+    its seed, its parent and the evaluator's settings only: not on the batch, the order or the
+    worker. A candidate that cannot be trained (out of memory, NaN) is answered with a ``failure``.
     """
 
     @abstractmethod

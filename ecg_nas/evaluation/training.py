@@ -8,6 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from ecg_nas import seeds
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from ecg_nas.evaluation.early import EarlyConfig, foretold
 from ecg_nas.evaluation.folds import Fold, FoldConfig, hold_out
+from ecg_nas.evaluation.inherit import InheritConfig, Weights, take_over
 from ecg_nas.evaluation.representation import beat_spec
 from ecg_nas.training.batched import peak_bytes
 from ecg_nas.training.config import EngineConfig, TrainConfig
@@ -53,6 +55,8 @@ class TrainingEvaluator(Evaluator):
         device: Where to train.
         engine: How the folds of a candidate are trained; by default as suits the device.
         early: Whether trainings end early; by default they do not.
+        inherit: Whether candidates start from their parent's weights; by default they do not.
+        weights: Folder that keeps the weights of all candidates, where they do.
         trainer: What trains the folds of a candidate.
         fixed: Representation options that hold for every candidate, whatever its own say; such as
             ``{"causal": "on"}``.
@@ -71,6 +75,8 @@ class TrainingEvaluator(Evaluator):
         device: str = "cpu",
         engine: EngineConfig | None = None,
         early: EarlyConfig | None = None,
+        inherit: InheritConfig | None = None,
+        weights: Path | None = None,
         trainer: Trainer = train_candidate,
         fixed: Mapping[str, str] | None = None,
     ) -> None:
@@ -80,6 +86,8 @@ class TrainingEvaluator(Evaluator):
         self._device = torch.device(device)
         self._engine = settled(engine or EngineConfig(), self._device)
         self._early = early or EarlyConfig()
+        self._inherit = inherit or InheritConfig()
+        self._weights = Weights(weights) if weights and self._inherit.enabled else None
         self._trainer = trainer
         self._fixed = dict(fixed or {})
         self._cutting = threading.Lock()
@@ -119,19 +127,28 @@ class TrainingEvaluator(Evaluator):
 
     def _score(self, candidate: Candidate) -> dict[str, Any]:
         data, build = self._parts(candidate)
-        watch = _Watch(self._early, data, self._folds, self._training.epochs)
+        training, starts = self._training, None
+        if self._weights is not None and candidate.parent is not None:
+            states = self._weights.load(candidate.parent, len(self._folds))
+            starts = [partial(take_over, state=state) for state in states]
+            epochs = max(1, round(self._inherit.share * training.epochs))
+            training = dataclasses.replace(training, epochs=epochs)
+        watch = _Watch(self._early, data, self._folds, training.epochs)
         modules = self._trainer(
             build,
             data,
             [fold.train for fold in self._folds],
-            self._training,
+            training,
             fold_seeds=[
                 seeds.derive(candidate.seed, "fold", index) for index in range(len(self._folds))
             ],
             steps=self._steps(data),
             engine=self._engine,
             watch=None if self._early.mode == "off" else watch,
+            starts=starts,
         )
+        if self._weights is not None:
+            self._weights.save(candidate.slot, modules)
         per_fold = _confusions(modules, data, [fold.held_out for fold in self._folds])
         pooled = np.sum(per_fold, axis=0)
         score = macro_f1(pooled, data.classes) if watch.foretold is None else watch.foretold
@@ -151,7 +168,8 @@ class TrainingEvaluator(Evaluator):
             ],
             "params": cost.params,
             "macs": cost.macs,
-            "epochs": self._training.epochs,
+            "epochs": training.epochs,
+            **({} if starts is None else {"parent": candidate.parent}),
             **watch.facts(),
             "device": self._device.type,
             "engine": dataclasses.asdict(self._engine),

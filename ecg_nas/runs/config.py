@@ -14,6 +14,7 @@ from ecg_nas.algorithm import Allowed, SearchAlgorithm
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.early import EarlyConfig
 from ecg_nas.evaluation.folds import FoldConfig
+from ecg_nas.evaluation.inherit import InheritConfig
 from ecg_nas.settings import differing
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from search_spaces import SearchSpace, available, load
@@ -80,6 +81,7 @@ class RunConfig:
         training: The recipe of every candidate.
         folds: How training patients are held out.
         early: Whether trainings of candidates end early.
+        inherit: Whether candidates start from the weights of others.
         final: The training of the winner.
         algorithm: Settings of the method.
     """
@@ -103,6 +105,7 @@ class RunConfig:
     training: TrainConfig = field(default_factory=TrainConfig)
     folds: FoldConfig = field(default_factory=FoldConfig)
     early: EarlyConfig = field(default_factory=EarlyConfig)
+    inherit: InheritConfig = field(default_factory=InheritConfig)
     final: FinalConfig = field(default_factory=FinalConfig)
     algorithm: Any = None
 

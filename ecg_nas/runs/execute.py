@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from data_prep.dataset import open_store
 from data_prep.events import OnEvent, ignore
 from ecg_nas import search
 from ecg_nas.errors import RunError
+from ecg_nas.evaluation.inherit import parent_of
 from ecg_nas.runs import config as settings
 from ecg_nas.runs import parts
 from ecg_nas.runs.config import RunConfig
@@ -65,7 +67,7 @@ def execute(
         data = store_folder(config, on_event)
         _settle(folder, config, data)
         with RunStore(folder.store) as store:
-            _search(store, config, data, n_workers, on_event)
+            _search(store, config, data, n_workers, folder.weights, on_event)
             evaluations = store.evaluations()
             spent = {name: store.get(name) or 0.0 for name in ("search_seconds", "ask_seconds")}
         winner = best_of(evaluations)
@@ -125,7 +127,12 @@ def _settle(folder: RunFolder, config: RunConfig, data: Path) -> None:
 
 
 def _search(
-    store: RunStore, config: RunConfig, data: Path, n_workers: int, on_event: OnEvent
+    store: RunStore,
+    config: RunConfig,
+    data: Path,
+    n_workers: int,
+    weights: Path,
+    on_event: OnEvent,
 ) -> None:
     space = load(config.space)
     earlier = store.evaluations()
@@ -133,7 +140,7 @@ def _search(
     if earlier:
         best = max((e.score for e in earlier if e.score is not None), default=None)
         on_event({"event": "resumed", "evaluations": len(earlier), "best": best})
-    evaluator = parts.evaluator(config, data, n_workers)
+    evaluator = parts.evaluator(config, data, n_workers, weights=weights)
     try:
         search.run(
             settings.algorithm(config, space, parts.limits(config, space, data)),
@@ -141,6 +148,7 @@ def _search(
             space,
             store,
             seed=config.seed,
+            parent_of=partial(parent_of, space=space) if config.inherit.enabled else None,
             on_event=_timed(store, on_event),
         )
     finally:

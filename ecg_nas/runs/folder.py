@@ -117,6 +117,11 @@ class RunFolder:
         return self.path / "run.sqlite"
 
     @property
+    def weights(self) -> Path:
+        """Weights of the candidates, where others start from them."""
+        return self.path / "weights"
+
+    @property
     def winner(self) -> ModelFolder:
         """Files of the winner."""
         return ModelFolder(self.path)

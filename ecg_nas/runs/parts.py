@@ -28,12 +28,15 @@ from search_spaces import Architecture, SearchSpace
 _STREAMS = 4  # candidates at once on one GPU, unless asked for otherwise
 
 
-def evaluator(config: RunConfig, data: Path, n_workers: int) -> Evaluator:
+def evaluator(
+    config: RunConfig, data: Path, n_workers: int, *, weights: Path | None = None
+) -> Evaluator:
     """Return what trains candidates on the store ``data``, ``n_workers`` at once.
 
-    They are processes on CPUs and streams on a GPU.
+    They are processes on CPUs and streams on a GPU. ``weights`` is the folder that keeps the
+    candidates' weights where others start from them.
     """
-    make = partial(training_evaluator, config, data)
+    make = partial(training_evaluator, config, data, weights=weights)
     here = make()  # in any case: data that cannot be used are refused before workers start
     if n_workers == 1:
         return here
@@ -43,7 +46,11 @@ def evaluator(config: RunConfig, data: Path, n_workers: int) -> Evaluator:
 
 
 def training_evaluator(
-    config: RunConfig, data: Path, *, trainer: Trainer = engine.train_candidate
+    config: RunConfig,
+    data: Path,
+    *,
+    weights: Path | None = None,
+    trainer: Trainer = engine.train_candidate,
 ) -> TrainingEvaluator:
     """Return what trains one candidate after the other, in this process."""
     return TrainingEvaluator(
@@ -54,6 +61,8 @@ def training_evaluator(
         device=config.device,
         engine=config.engine,
         early=config.early,
+        inherit=config.inherit,
+        weights=weights,
         trainer=trainer,
         fixed=config.fixed_representation,
     )

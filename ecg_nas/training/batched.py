@@ -30,7 +30,7 @@ from ecg_nas.training.augment import Augment
 from ecg_nas.training.config import TrainConfig
 from ecg_nas.training.data import DeviceData, class_weights, epochs, thin
 from ecg_nas.training.isolation import OwnRandomness, one_thread
-from ecg_nas.training.loop import check_finite
+from ecg_nas.training.loop import Start, check_finite
 
 _EAGER_STEPS = 3  # before a step is recorded: libraries choose and allocate in the first ones
 
@@ -86,6 +86,7 @@ class FoldsTraining:
         fold_seeds: Seed of each fold's initial weights, order and augmentation.
         steps: Steps of an epoch, the same for all folds.
         bfloat16: Whether convolutions and products run in that precision.
+        starts: For each fold, what changes the untrained network: the weights it starts from.
     """
 
     def __init__(
@@ -98,10 +99,14 @@ class FoldsTraining:
         fold_seeds: Sequence[int],
         steps: int,
         bfloat16: bool = False,
+        starts: Sequence[Start] | None = None,
     ) -> None:
         kept = [thin(data, rows, config.keep_every) for rows in folds]
         self._config, self._device, self._steps = config, data.device, steps
-        modules = [_built(build, data.device, seed) for seed in fold_seeds]
+        modules = [
+            _built(build, data.device, seed, starts[fold] if starts else None)
+            for fold, seed in enumerate(fold_seeds)
+        ]
         self._step = _Step(modules, data, config, fold_seeds, bfloat16=bfloat16)
         self._step.weights = torch.stack(
             [class_weights(data, r, k, config) for r, k in zip(folds, kept, strict=True)]
@@ -176,9 +181,14 @@ def peak_bytes(
     return 2 * sum(kept.values()) + 5 * state + 2 * x.nbytes + 2**26
 
 
-def _built(build: Callable[[], nn.Module], device: torch.device, seed: int) -> nn.Module:
+def _built(
+    build: Callable[[], nn.Module], device: torch.device, seed: int, start: Start | None
+) -> nn.Module:
     with OwnRandomness(seeds.derive(seed, "weights"), device).active():
-        return build().to(device).train()
+        module = build()
+    if start is not None:
+        start(module)
+    return module.to(device).train()
 
 
 def _together(parts: Sequence[Tensor]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import TypeAlias
 
 import numpy as np
@@ -14,7 +15,7 @@ from ecg_nas.training import precision
 from ecg_nas.training.batched import FoldsTraining
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from ecg_nas.training.data import DeviceData
-from ecg_nas.training.loop import Training
+from ecg_nas.training.loop import Start, Training
 
 Trainer: TypeAlias = Callable[..., list[nn.Module]]
 """A function with the arguments of ``train_candidate``."""
@@ -58,6 +59,7 @@ def train_candidate(
     steps: int,
     engine: EngineConfig,
     watch: Watch | None = None,
+    starts: Sequence[Start] | None = None,
 ) -> list[nn.Module]:
     """Train a network a fold and return them in evaluation mode.
 
@@ -70,6 +72,7 @@ def train_candidate(
         steps: Steps of an epoch, the same for all folds.
         engine: How.
         watch: Looks at the networks after every epoch, and may end the training.
+        starts: For each fold, what changes the untrained network: the weights it starts from.
 
     Raises:
         DivergedError: If a loss is not finite at the end of an epoch.
@@ -78,7 +81,14 @@ def train_candidate(
     bfloat16 = way.precision == "bfloat16"
     if way.folds == "together":
         together = FoldsTraining(
-            build, data, folds, config, fold_seeds=fold_seeds, steps=steps, bfloat16=bfloat16
+            build,
+            data,
+            folds,
+            config,
+            fold_seeds=fold_seeds,
+            steps=steps,
+            bfloat16=bfloat16,
+            starts=starts,
         )
         for done in range(1, config.epochs + 1):
             together.epoch()
@@ -86,8 +96,8 @@ def train_candidate(
                 break
         return together.finish()
     alone = (
-        Training(build, data, rows, config, seed=seed, steps=steps, bfloat16=bfloat16)
-        for rows, seed in zip(folds, fold_seeds, strict=True)
+        Training(build, data, rows, config, seed=seed, steps=steps, bfloat16=bfloat16, start=start)
+        for rows, seed, start in zip(folds, fold_seeds, starts or repeat(None), strict=False)
     )
     if watch is None:
         return [_to_the_end(training, config) for training in alone]

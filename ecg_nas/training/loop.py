@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -17,6 +18,9 @@ from ecg_nas.training.augment import Augment
 from ecg_nas.training.config import TrainConfig
 from ecg_nas.training.data import DeviceData, class_weights, epoch_steps, epochs, thin
 from ecg_nas.training.isolation import OwnRandomness, one_thread
+
+Start: TypeAlias = Callable[[nn.Module], None]
+"""Changes an untrained network, in place."""
 
 
 class DivergedError(RuntimeError):
@@ -47,6 +51,7 @@ class Training:
         seed: Seed of the initial weights, order, dropout and augmentation.
         steps: Steps of an epoch; by default enough to visit every kept beat.
         bfloat16: Whether convolutions and products run in that precision.
+        start: Changes the untrained network: the weights it starts from.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class Training:
         seed: int,
         steps: int | None = None,
         bfloat16: bool = False,
+        start: Start | None = None,
     ) -> None:
         keep_freed_memory()
         kept = thin(data, rows, config.keep_every)
@@ -76,7 +82,10 @@ class Training:
         )
         self._randomness = OwnRandomness(seeds.derive(seed, "weights"), data.device)
         with self._randomness.active():
-            self.module = build().to(data.device)
+            self.module = build()
+            if start is not None:
+                start(self.module)
+            self.module.to(data.device)
         precision.prepare(self.module, data.device, bfloat16=bfloat16)
         self._optimizer = recipe.optimizer(list(self.module.parameters()), config)
         state = [*self.module.parameters(), *self.module.buffers()]
