@@ -11,13 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from data_prep.dataset import open_store
 from data_prep.events import OnEvent, ignore
 from ecg_nas import search
 from ecg_nas.errors import RunError
 from ecg_nas.evaluation.inherit import parent_of
 from ecg_nas.runs import config as settings
-from ecg_nas.runs import parts
+from ecg_nas.runs import facts, parts
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.data import store_folder
 from ecg_nas.runs.exporting import finish
@@ -71,10 +70,8 @@ def execute(
             evaluations = store.evaluations()
             spent = {name: store.get(name) or 0.0 for name in ("search_seconds", "ask_seconds")}
         winner = best_of(evaluations)
-        facts = read_json(folder.config)["data"]
-        finish(
-            folder.winner, config, data, winner, name="the winner", data=facts, on_event=on_event
-        )
+        told = read_json(folder.config)["data"]
+        finish(folder.winner, config, data, winner, name="the winner", data=told, on_event=on_event)
         on_event({"event": "stage", "text": "writing the report"})
         from ecg_nas.report import page  # matplotlib and jinja2, a second of import
 
@@ -106,21 +103,16 @@ def _refuse_other_settings(folder: RunFolder, config: RunConfig, fingerprint: st
 
 def _settle(folder: RunFolder, config: RunConfig, data: Path) -> None:
     """Compare settings and data with those of the run; save them (a grown budget, moved data)."""
-    side = open_store(data, "train")
-    _refuse_other_settings(folder, config, side.fingerprint)
+    told = facts.of_data(data)
+    _refuse_other_settings(folder, config, told["fingerprint"])
     begun = read_json(folder.config)["begun"] if folder.config.exists() else None
     write_json(
         folder.config,
         {
             "format": FORMAT,
             "settings": settings.to_json(config),
-            "data": {
-                "fingerprint": side.fingerprint,
-                "source": side.manifest.get("source"),
-                "split": side.manifest.get("split"),
-                "store": str(data.absolute()),
-            },
-            "versions": {name: version(name) for name in ("ecg-nas", "numpy", "torch")},
+            "data": {**told, "store": str(data.absolute())},
+            "versions": facts.of_versions(),
             "begun": begun or datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
