@@ -90,6 +90,8 @@ def test_a_table_is_trained_goes_on_and_refuses_other_settings(small_folder, sho
     content = json.loads(out.read_text(encoding="utf-8"))
     assert content["settings"]["training"]["epochs"] == 1
     assert content["settings"]["max_macs"] == 500_000
+    assert content["settings"].keys() >= {"space", "seed", "causal", "device", "engine", "folds"}
+    assert not content["settings"].keys() & {"data", "method", "budget", "final", "inherit"}
     assert content["data"].keys() == {"fingerprint", "source", "split"}
     first, second = content["architectures"]
     assert len(first["folds"]) == 2
