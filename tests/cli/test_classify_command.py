@@ -1,6 +1,7 @@
 """``ecg-nas classify``: whole recordings through the command line."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -144,3 +145,31 @@ main(["classify", {str(made / "bundle")!r}, {str(made / "w")!r}, "--report",
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert {file.name for file in tmp_path.iterdir()} == {"w.ecgnas", "w.ecgnas.html"}
+
+
+@pytest.mark.real
+def test_ec57_of_what_was_written_is_that_of_evaluate(mitdb_dir, tmp_path, monkeypatch):
+    """Training patients of the standard split, and a bundle that was never trained."""
+    monkeypatch.setenv("ECG_NAS_CACHE", str(tmp_path / "cache"))
+    records = tmp_path / "records"
+    records.mkdir()
+    for name in ("118", "208", "223"):
+        for extension in ("hea", "dat", "atr"):
+            shutil.copy(mitdb_dir / f"{name}.{extension}", records)
+    bundle = tiny_bundle(tmp_path / "bundle")
+
+    def run(*words):
+        result = CliRunner().invoke(main, [*map(str, words), "--json", "-"])
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    done = run(
+        "classify", bundle, *sorted(records.glob("*.hea")), "--beats", "atr", "--out", tmp_path
+    )
+    assert done["failed"] == []
+    expected = run("evaluate", bundle, "--data", records, "--split", "train")["ec57"]
+    assert expected["records"]
+    judged = [records / name for name in expected["records"]]
+    found = run("ec57", *judged, "--test", "ecgnas", "--test-dir", tmp_path)
+    for name in ("mapping", "start_s", "records", "gross", "average"):
+        assert found[name] == expected[name], name
