@@ -112,17 +112,20 @@ def check_model(model: Path, manifest: Manifest) -> None:
     """
     opened = session(model)
     _check_versions(model, manifest)
-    inputs = {node.name: list(node.shape)[1:] for node in opened.get_inputs()}
+    try:
+        inputs = {node.name: list(node.shape)[1:] for node in opened.get_inputs()}
+        outputs = {node.name: list(node.shape)[1:] for node in opened.get_outputs()}
+        metadata = opened.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as error:  # onnxruntime runs such a model
+        raise BundleError(f"the names in {model} must be UTF-8: {error}") from error
     stated = {tensor.name: tensor.shape for tensor in manifest.inputs}
     if inputs != stated:
         raise BundleError(f"{model} must take the inputs of its manifest {stated}; got {inputs}")
-    outputs = {node.name: list(node.shape)[1:] for node in opened.get_outputs()}
     if outputs != {manifest.output.name: manifest.output.shape}:
         raise BundleError(
             f"{model} must give the output of its manifest {manifest.output.name} "
             f"{manifest.output.shape}; got {outputs}"
         )
-    metadata = opened.get_modelmeta().custom_metadata_map
     for key, value in metadata_of(manifest).items():
         if metadata.get(key) != value:
             raise BundleError(
