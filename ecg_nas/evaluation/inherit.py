@@ -10,7 +10,6 @@ References:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from zipfile import BadZipFile
@@ -19,28 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ecg_nas.errors import ConfigError, RunError
+from ecg_nas.errors import RunError
 from ecg_nas.files import whole
 from search_spaces import Architecture, SearchSpace
 
 _SIZES = {"leads": 2, "samples": 128, "context": 8, "classes": 5}  # the same for all: to compare
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InheritConfig:
-    """Whether candidates start from the weights of others.
-
-    Attributes:
-        enabled: Whether they do.
-        share: Of the epochs, how many an heir trains for.
-    """
-
-    enabled: bool = False
-    share: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not 0 < self.share <= 1:
-            raise ConfigError(f"inherit.share must be above 0, up to 1; got {self.share}")
 
 
 def parent_of(

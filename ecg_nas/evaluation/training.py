@@ -22,9 +22,10 @@ from data_prep.beats import BeatSpec
 from data_prep.dataset import open_store
 from ecg_nas import seeds
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
-from ecg_nas.evaluation.early import EarlyConfig, foretold
+from ecg_nas.evaluation.config import EarlyConfig, InheritConfig
+from ecg_nas.evaluation.early import foretold
 from ecg_nas.evaluation.folds import Fold, FoldConfig, hold_out
-from ecg_nas.evaluation.inherit import InheritConfig, Weights, take_over
+from ecg_nas.evaluation.inherit import Weights, take_over
 from ecg_nas.evaluation.representation import beat_spec
 from ecg_nas.training.batched import peak_bytes
 from ecg_nas.training.config import EngineConfig, TrainConfig

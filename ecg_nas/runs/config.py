@@ -12,9 +12,8 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from ecg_nas.algorithm import Allowed, SearchAlgorithm
 from ecg_nas.errors import ConfigError
-from ecg_nas.evaluation.early import EarlyConfig
+from ecg_nas.evaluation.config import EarlyConfig, InheritConfig
 from ecg_nas.evaluation.folds import FoldConfig
-from ecg_nas.evaluation.inherit import InheritConfig
 from ecg_nas.settings import differing
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from search_spaces import SearchSpace, available, load

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg_nas.errors import ConfigError
-from ecg_nas.evaluation.early import EarlyConfig, foretold, reading
+from ecg_nas.evaluation.config import EarlyConfig
+from ecg_nas.evaluation.early import foretold, reading
 
 
 @given(

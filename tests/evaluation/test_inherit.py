@@ -6,8 +6,9 @@ import torch
 
 from ecg_nas.errors import ConfigError, RunError
 from ecg_nas.evaluation.base import Candidate
+from ecg_nas.evaluation.config import InheritConfig
 from ecg_nas.evaluation.folds import FoldConfig
-from ecg_nas.evaluation.inherit import InheritConfig, Weights, parent_of, take_over
+from ecg_nas.evaluation.inherit import Weights, parent_of, take_over
 from ecg_nas.evaluation.training import TrainingEvaluator
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from search_spaces import load

@@ -9,7 +9,7 @@ from data_prep.prepare import prepare
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation import training as module
 from ecg_nas.evaluation.base import Candidate
-from ecg_nas.evaluation.early import EarlyConfig
+from ecg_nas.evaluation.config import EarlyConfig
 from ecg_nas.evaluation.folds import FoldConfig, hold_out
 from ecg_nas.evaluation.training import TrainingEvaluator
 from ecg_nas.training.config import EngineConfig, TrainConfig
