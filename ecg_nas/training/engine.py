@@ -44,7 +44,8 @@ def reason(engine: EngineConfig, device: torch.device) -> str:
         else "folds together as one batched model",
         "alone": "folds one after the other, one thread each, candidates in parallel processes",
     }[way.folds]
-    asked = [n for n in ("folds", "precision") if getattr(engine, n) != "auto"]
+    suited = settled(EngineConfig(), device)
+    asked = [n for n in ("folds", "precision") if getattr(way, n) != getattr(suited, n)]
     because = f"; {' and '.join(asked)} as asked for" if asked else ""
     return f"{how}; {way.precision}, as {device.type} {units} matrix units for bfloat16{because}"
 
