@@ -65,14 +65,15 @@ class Weights:
         Raises:
             RunError: If they cannot be written.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
         arrays = {
             f"{fold}/{name}": value.detach().cpu().numpy()
             for fold, network in enumerate(networks)
             for name, value in network.state_dict().items()
         }
-        with whole(self._file(slot)) as part, part.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+        with whole(self._file(slot)) as part:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
 
     def load(self, slot: int, folds: int) -> list[dict[str, Tensor]]:
         """Return the state of each fold's network.

@@ -21,6 +21,7 @@ from typing_extensions import override
 from data_prep.beats import BeatSpec
 from data_prep.dataset import open_store
 from ecg_nas import seeds
+from ecg_nas.errors import RunError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from ecg_nas.evaluation.config import EarlyConfig, InheritConfig
 from ecg_nas.evaluation.early import foretold
@@ -111,6 +112,8 @@ class TrainingEvaluator(Evaluator):
         try:
             metrics = self._score(candidate)
             score = metrics.pop("score")
+        except RunError:
+            raise  # a fault of the run's folder, not of this network
         except (RuntimeError, MemoryError) as error:
             # RuntimeError: out of device memory, a loss that is not finite, and whatever else
             # torch may refuse in this one network.
@@ -134,7 +137,8 @@ class TrainingEvaluator(Evaluator):
             starts = [partial(take_over, state=state) for state in states]
             epochs = max(1, round(self._inherit.share * training.epochs))
             training = dataclasses.replace(training, epochs=epochs)
-        watch = _Watch(self._early, data, self._folds, training.epochs)
+        off = self._early.mode == "off"
+        watch = None if off else _Watch(self._early, data, self._folds, training.epochs)
         modules = self._trainer(
             build,
             data,
@@ -145,18 +149,18 @@ class TrainingEvaluator(Evaluator):
             ],
             steps=self._steps(data),
             engine=self._engine,
-            watch=None if self._early.mode == "off" else watch,
+            watch=watch,
             starts=starts,
         )
         if self._weights is not None:
             self._weights.save(candidate.slot, modules)
         per_fold = _confusions(modules, data, [fold.held_out for fold in self._folds])
         pooled = np.sum(per_fold, axis=0)
-        score = macro_f1(pooled, data.classes) if watch.foretold is None else watch.foretold
+        watched = {} if watch is None else watch.facts()
         spec = beat_spec(self._store.signal_spec, candidate.architecture, self._fixed)
         cost = cost_of(self._space, candidate.architecture, spec)
         return {
-            "score": score,
+            "score": watched.get("foretold", macro_f1(pooled, data.classes)),
             "per_class": per_class(pooled, data.classes),
             "confusion": pooled.tolist(),
             "folds": [
@@ -171,7 +175,7 @@ class TrainingEvaluator(Evaluator):
             "macs": cost.macs,
             "epochs": training.epochs,
             **({} if starts is None else {"parent": candidate.parent}),
-            **watch.facts(),
+            **watched,
             "device": self._device.type,
             "engine": dataclasses.asdict(self._engine),
         }
@@ -232,19 +236,19 @@ class _Watch:
         self._config, self._data, self._epochs = config, data, epochs
         self._rows = [thin(data, fold.held_out, config.keep_every) for fold in folds]
         self._curve: list[float] = []
-        self.foretold: float | None = None
+        self._foretold: float | None = None
 
     def __call__(self, done: int, modules: list[nn.Module]) -> bool:
         pooled = np.sum(_confusions(modules, self._data, self._rows), axis=0)
         self._curve.append(macro_f1(pooled, self._data.classes))
         if self._config.mode == "stop" and done < self._epochs:
-            self.foretold = foretold(self._curve, self._epochs, self._config)
-        return self.foretold is not None
+            self._foretold = foretold(self._curve, self._epochs, self._config)
+        return self._foretold is not None
 
     def facts(self) -> dict[str, Any]:
         """Return ``curve``, and of a training that ended early ``foretold``."""
-        facts: dict[str, Any] = {} if self._config.mode == "off" else {"curve": self._curve}
-        return facts if self.foretold is None else facts | {"foretold": self.foretold}
+        facts: dict[str, Any] = {"curve": self._curve}
+        return facts if self._foretold is None else facts | {"foretold": self._foretold}
 
 
 def _confusions(

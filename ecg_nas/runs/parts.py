@@ -125,7 +125,8 @@ def settled(config: RunConfig, *, begun: Mapping[str, Any] | None = None) -> Run
     asked = config.engine
     if begun:
         kept = {k: v for k, v in dataclasses.asdict(asked).items() if v != "auto"}
-        asked = EngineConfig(**{**begun["engine"], **kept})
+        # Settings of before there were engines name none: then the run is refused, not here.
+        asked = EngineConfig(**{**begun.get("engine", {}), **kept})
     return dataclasses.replace(
         config, device=device, engine=engine.settled(asked, torch.device(device))
     )

@@ -152,7 +152,7 @@ class FoldsTraining:
 def peak_bytes(
     build: Callable[[], nn.Module], data: DeviceData, config: TrainConfig, *, folds: int
 ) -> int:
-    """Return about how much device memory ``train_folds`` takes beside the data, without trying.
+    """Return about how much device memory ``FoldsTraining`` takes beside the data, without trying.
 
     A step is played on tensors without content. What its backward pass keeps is counted, and as
     much again for what it makes.

@@ -101,3 +101,17 @@ def test_an_heir_starts_where_its_parent_ended(folds, small_store, tmp_path):
     assert second.score > first.score - 0.1
     (again,) = made.evaluate([heir])
     assert (again.score, again.metrics) == (second.score, second.metrics)
+
+
+def test_a_lost_parent_stops_the_search_instead_of_counting_against_the_heir(small_store, tmp_path):
+    made = TrainingEvaluator(
+        small_store,
+        "ecg1d",
+        training=TrainConfig(epochs=1),
+        folds=FoldConfig(n_folds=2),
+        inherit=InheritConfig(enabled=True),
+        weights=tmp_path / "weights",
+    )
+    heir = Candidate(slot=1, architecture=sample(5), seed=2, parent=0)
+    with pytest.raises(RunError, match="weights of candidate 0 must be in"):
+        list(made.evaluate([heir]))
