@@ -228,13 +228,7 @@ def _loop(
     total: int,
     seed: int,
 ) -> None:
-    augment = Augment(
-        config.augment,
-        samples=data.x.shape[-1],
-        leads=data.leads,
-        device=data.device,
-        seed=seeds.derive(seed, "augment"),
-    )
+    augment = Augment.of(data, config.augment, seed)
     parameters = list(network.parameters())
     optimizer = torch.optim.AdamW(
         [

@@ -62,7 +62,7 @@ def measure(
     Returns:
         ``reference_beats_per_s``, ``engine_beats_per_s`` (trained beats, all folds and epochs),
         ``dataloader_beats_per_s``, ``ratio``, ``candidates_per_hour``, ``fold_trainings_per_hour``,
-        ``peak_mib``, ``scores`` (by architecture: engine, engine with another seed,
+        ``scores`` (by architecture: engine, engine with another seed,
         reference), ``difference`` (mean absolute, engine to reference) and ``spread`` (mean
         absolute, engine to engine with another seed).
 
@@ -96,7 +96,6 @@ def measure(
         "candidates_per_hour": per_hour,
         "fold_trainings_per_hour": per_hour * reference.n_folds,
         "at_once": at_once,
-        "peak_mib": _peak_mib(reference.device),
         "scores": {
             arch.key: column for arch, column in zip(architectures, scores.T.tolist(), strict=True)
         },
@@ -134,10 +133,10 @@ def _loader_rate(reference: TrainingEvaluator, candidate: Candidate) -> float:
     return seen / (time.perf_counter() - started)
 
 
-def _peak_mib(device: torch.device) -> float:
-    """Return the most memory of this process, or of its largest worker, so far; on CUDA its own."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
+def peak_mib(device: str) -> float:
+    """Return the most memory so far of this process or an ended worker; on CUDA of the device."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
     own, workers = (
         resource.getrusage(who).ru_maxrss
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)

@@ -155,7 +155,7 @@ def train(
     Example:
       ecg-nas bench train --data synthetic --preset quick --architectures 2
     """
-    from ecg_nas.benchmark.training import measure, plain_trainer, sampled
+    from ecg_nas.benchmark.training import measure, peak_mib, plain_trainer, sampled
     from ecg_nas.runs import parts
     from search_spaces import load
 
@@ -168,6 +168,7 @@ def train(
             on_evaluation=bench.take,
         )
     result["path"] = parts.path_taken(bench.config)
+    result["peak_mib"] = peak_mib(bench.config.device)  # of workers, too, now that they have ended
     say("\n".join(_train_lines(result)), json_to)
     write_json(json_to, result)
 

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ecg_nas import seeds
 from ecg_nas.training.config import AugmentConfig
+from ecg_nas.training.data import DeviceData
 
 
 class Augment:
@@ -42,6 +44,17 @@ class Augment:
         # Half a period and less over the window: breathing and the electrode, never a P or T wave.
         t = torch.linspace(0, math.pi, samples, device=device)
         self._drifts = torch.stack([torch.ones_like(t), torch.cos(t), torch.sin(t)])
+
+    @classmethod
+    def of(cls, data: DeviceData, config: AugmentConfig, seed: int) -> Augment:
+        """Return what changes the beats of ``data`` in the training with ``seed``."""
+        return cls(
+            config,
+            samples=data.x.shape[-1],
+            leads=data.leads,
+            device=data.device,
+            seed=seeds.derive(seed, "augment"),
+        )
 
     def __call__(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Return changed copies of ``x (beats, channels, samples)`` and ``context``."""

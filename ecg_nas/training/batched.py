@@ -215,16 +215,7 @@ class _Step:
         self.data, self.config = data, config
         self.bfloat16 = bfloat16
         self.model = FoldBatch(modules)
-        self.augments = [
-            Augment(
-                config.augment,
-                samples=data.x.shape[-1],
-                leads=data.leads,
-                device=data.device,
-                seed=seeds.derive(seed, "augment"),
-            )
-            for seed in fold_seeds
-        ]
+        self.augments = [Augment.of(data, config.augment, seed) for seed in fold_seeds]
         self.rate = torch.zeros((), device=data.device)
         self.loss_sum = torch.zeros(len(modules), device=data.device)
         parameters = list(self.model.parameters.values())

@@ -73,13 +73,7 @@ class Training:
         self._weights = class_weights(data, rows, kept, config)
         order = torch.Generator().manual_seed(seeds.derive(seed, "order"))
         self._epochs = epochs(kept, config, self._steps, order)
-        self._augment = Augment(
-            config.augment,
-            samples=data.x.shape[-1],
-            leads=data.leads,
-            device=data.device,
-            seed=seeds.derive(seed, "augment"),
-        )
+        self._augment = Augment.of(data, config.augment, seed)
         self._randomness = OwnRandomness(seeds.derive(seed, "weights"), data.device)
         with self._randomness.active():
             self.module = build()

@@ -132,7 +132,7 @@ def test_a_step_reads_nothing_back_from_the_device(beats, monkeypatch):
         beats, x=beats.x.to("meta"), context=beats.context.to("meta"), y=beats.y.to("meta")
     )
     monkeypatch.setattr(
-        batched, "Augment", lambda config, **_: lambda x, context: (x * 1.1, context * 1.1)
+        batched.Augment, "of", lambda *_: lambda x, context: (x * 1.1, context * 1.1)
     )
     modules = [build().to("meta").train() for _ in range(3)]
     monkeypatch.setattr(
