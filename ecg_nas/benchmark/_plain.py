@@ -22,9 +22,7 @@ from ecg_nas.training import recipe
 from ecg_nas.training.augment import Augment
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from ecg_nas.training.data import DeviceData, class_weights, epochs, thin
-from ecg_nas.training.engine import Watch
 from ecg_nas.training.isolation import OwnRandomness
-from ecg_nas.training.loop import Start
 
 
 class PlainNetwork(nn.Module):
@@ -147,8 +145,8 @@ def train_plainly(
     fold_seeds: Sequence[int],
     steps: int,
     engine: EngineConfig,
-    watch: Watch | None,
-    starts: Sequence[Start] | None,
+    watch: None,
+    starts: None,
     threads: int,
 ) -> list[nn.Module]:
     """Train a network a fold; as ``engine.train_candidate``, but plainly.
@@ -161,13 +159,11 @@ def train_plainly(
         fold_seeds: Seed of each fold.
         steps: Steps of an epoch.
         engine: Of no account.
-        watch: Not asked.
-        starts: Not known here: ``None``.
+        watch: ``None``: trainings are whole here.
+        starts: ``None``: they begin with untrained networks.
         threads: CPU threads.
     """
-    del engine, watch
-    if starts is not None:
-        raise NotImplementedError("the plain loop starts from untrained networks")
+    del engine, watch, starts
     made: list[nn.Module] = []
     for rows, seed in zip(folds, fold_seeds, strict=True):
         kept = thin(data, rows, config.keep_every)

@@ -156,10 +156,13 @@ def train(
       ecg-nas bench train --data synthetic --preset quick --architectures 2
     """
     from ecg_nas.benchmark.training import measure, peak_mib, plain_trainer, sampled
+    from ecg_nas.errors import ConfigError
     from ecg_nas.runs import parts
     from search_spaces import load
 
     with trainings(file, flags, workers, 3 * architectures) as bench:
+        if (mode := bench.config.early.mode) != "off":
+            raise ConfigError(f"bench train times whole trainings; got early.mode {mode}")
         result = measure(
             bench.evaluator,
             parts.training_evaluator(bench.config, bench.data, trainer=plain_trainer()),

@@ -70,6 +70,15 @@ def test_training_is_timed_beside_the_plain_loop(small_folder, short, tmp_path):
     assert "as cpu has" in path
 
 
+def test_only_whole_trainings_are_timed(small_folder, short):
+    with short.open("a", encoding="utf-8") as file:
+        file.write('[early]\nmode = "stop"\n')
+    words = ("--data", small_folder, "--config", short, "--workers", 1)
+    result = CliRunner().invoke(main, ["bench", "train", *map(str, words)])
+    assert result.exit_code == 2
+    assert "times whole trainings; got early.mode stop" in result.stderr
+
+
 def test_every_choice_of_representation_is_trained(small_folder, short):
     words = ("--data", small_folder, "--config", short, "--workers", 1, "--seeds", 2)
     result = CliRunner().invoke(main, ["bench", "representation", *map(str, words)])
