@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Allowed, Archive, draw_at_random
+from ecg_nas.algorithm import Allowed
+from ecg_nas.benchmark.design import random_design
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from search_spaces import SearchSpace
@@ -47,14 +48,9 @@ def measure(
     Raises:
         ConfigError: If a number is too small.
     """
-    for name, number in (("architectures", n_architectures), ("seeds", n_seeds)):
-        if number < 2:
-            raise ConfigError(f"the number of {name} must be 2 or more; got {number}")
-    # Those that a search with this seed begins with.
-    design = draw_at_random(
-        space, Archive(), n_architectures, seed=seed, origin="initial", allowed=allowed
-    )
-    drawn = [proposal.architecture for proposal in design]
+    if n_seeds < 2:
+        raise ConfigError(f"the number of seeds must be 2 or more; got {n_seeds}")
+    drawn = random_design(space, n_architectures, at_least=2, seed=seed, allowed=allowed)
     candidates = [
         Candidate(slot=slot, architecture=arch, seed=seeds.derive(seed, "reliability", slot))
         for slot, arch in enumerate(arch for arch in drawn for _ in range(n_seeds))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Allowed, Archive, draw_at_random
+from ecg_nas.algorithm import Allowed
+from ecg_nas.benchmark.design import random_design
 from ecg_nas.benchmark.kept import alone_in
 from ecg_nas.errors import ConfigError, RunError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
@@ -63,21 +64,17 @@ def fill(
         RunError: If ``file`` cannot be written, or was made with other settings or data.
         TableError: If ``file`` is no such table.
     """
-    if n_architectures < 2:
-        raise ConfigError(f"the number of architectures must be 2 or more; got {n_architectures}")
+    design = random_design(space, n_architectures, at_least=2, seed=seed, allowed=allowed)
     if empty.settings.get("early", {}).get("mode") == "stop":
         raise ConfigError("a table must hold whole trainings; got early.mode stop: leave it off")
     table = _joined(file, empty)
-    design = draw_at_random(
-        space, Archive(), n_architectures, seed=seed, origin="initial", allowed=allowed
-    )
     drawn = [
         Candidate(
             slot=slot,
-            architecture=proposal.architecture,
+            architecture=arch,
             seed=seeds.derive(seed, "table", slot),
         )
-        for slot, proposal in enumerate(design)
+        for slot, arch in enumerate(design)
     ]
     there = {row.slot: row.architecture for row in table.rows}
     if any(there.get(c.slot, c.architecture) != c.architecture for c in drawn):

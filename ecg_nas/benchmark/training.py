@@ -17,21 +17,9 @@ from ecg_nas.benchmark._plain import loader_steps, train_plainly
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from ecg_nas.evaluation.training import TrainingEvaluator
-from search_spaces import Architecture, SearchSpace
+from search_spaces import Architecture
 
 _LOADER_STEPS = 40
-
-
-def sampled(space: SearchSpace, number: int, *, seed: int) -> list[Architecture]:
-    """Return the first random architectures of ``seed``.
-
-    Raises:
-        ConfigError: If ``number`` is below 1.
-    """
-    if number < 1:
-        raise ConfigError(f"the number of architectures must be 1 or more; got {number}")
-    rng = seeds.generator(seed, "sample")
-    return [space.sample(rng) for _ in range(number)]
 
 
 def plain_trainer() -> Callable[..., Any]:
@@ -61,10 +49,11 @@ def measure(
 
     Returns:
         ``reference_beats_per_s``, ``engine_beats_per_s`` (trained beats, all folds and epochs),
-        ``dataloader_beats_per_s``, ``ratio``, ``candidates_per_hour``, ``fold_trainings_per_hour``,
-        ``scores`` (by architecture: engine, engine with another seed,
-        reference), ``difference`` (mean absolute, engine to reference) and ``spread`` (mean
-        absolute, engine to engine with another seed).
+        ``dataloader_beats_per_s`` (the first architecture alone, fed by a DataLoader) and
+        ``dataloader_reference_beats_per_s`` (the plain loop on that one), ``ratio``,
+        ``candidates_per_hour``, ``fold_trainings_per_hour``, ``scores`` (by architecture:
+        engine, engine with another seed, reference), ``difference`` (mean absolute, engine to
+        reference) and ``spread`` (mean absolute, engine to engine with another seed).
 
     Raises:
         ConfigError: If a training fails.
@@ -79,6 +68,7 @@ def measure(
     # First: an engine may set up this process in ways that speed up any loop.
     plain = _evaluated(reference, first, on_evaluation)
     loader = _loader_rate(reference, first[0])
+    beside_loader = reference.trained_beats(first[0]) / plain[0].seconds
     ours = _evaluated(engine, first, on_evaluation)
     other = _evaluated(engine, again, on_evaluation)
     beats = sum(reference.trained_beats(candidate) for candidate in first)
@@ -91,6 +81,7 @@ def measure(
         "device": reference.device.type,
         "reference_beats_per_s": reference_rate,
         "dataloader_beats_per_s": loader,
+        "dataloader_reference_beats_per_s": beside_loader,
         "engine_beats_per_s": engine_rate,
         "ratio": engine_rate / reference_rate,
         "candidates_per_hour": per_hour,

@@ -73,9 +73,11 @@ def path_taken(config: RunConfig) -> str:
     return engine.reason(config.engine, torch.device(config.device))
 
 
-def limits(config: RunConfig, space: SearchSpace, data: Path) -> Allowed | None:
-    """Return whether a network is small enough to be proposed."""
-    if config.max_params is None and config.max_macs is None:
+def limits(
+    config: RunConfig, space: SearchSpace, data: Path, *, min_params: int = 0
+) -> Allowed | None:
+    """Return whether a network is small enough to be proposed, and has ``min_params``."""
+    if config.max_params is None and config.max_macs is None and not min_params:
         return None
     signal = open_store(data, "train").signal_spec
     fixed = config.fixed_representation
@@ -84,7 +86,7 @@ def limits(config: RunConfig, space: SearchSpace, data: Path) -> Allowed | None:
 
     def allowed(architecture: Architecture) -> bool:
         cost = cost_of(space, architecture, beat_spec(signal, architecture, fixed))
-        return cost.params <= max_params and cost.macs <= max_macs
+        return min_params <= cost.params <= max_params and cost.macs <= max_macs
 
     return allowed
 

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from ecg_nas.benchmark._plain import PlainNetwork
-from ecg_nas.benchmark.training import measure, plain_trainer, sampled
+from ecg_nas.benchmark.design import random_design
+from ecg_nas.benchmark.training import measure, plain_trainer
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.folds import FoldConfig
 from ecg_nas.evaluation.training import TrainingEvaluator
@@ -12,6 +13,10 @@ from search_spaces import load
 
 SPACE = load("ecg1d")
 SIZES = {"leads": 2, "samples": 90, "context": 4, "classes": 5}
+
+
+def drawn(number, seed=0):
+    return random_design(SPACE, number, at_least=1, seed=seed, allowed=None)
 
 
 def evaluator(store, **given):
@@ -47,9 +52,7 @@ def test_the_engine_is_held_against_the_plain_loop(small_store):
     reference = evaluator(small_store, trainer=plain_trainer())
     engine = evaluator(small_store)
     told = []
-    result = measure(
-        engine, reference, sampled(SPACE, 2, seed=1), at_once=1, on_evaluation=told.append
-    )
+    result = measure(engine, reference, drawn(2, seed=1), at_once=1, on_evaluation=told.append)
     assert len(told) == 6
     rate = result["engine_beats_per_s"]
     assert result["ratio"] == pytest.approx(rate / result["reference_beats_per_s"])
@@ -68,9 +71,9 @@ def test_a_failed_training_cannot_be_compared(small_store):
         folds=FoldConfig(n_folds=2),
     )
     with pytest.raises(ConfigError, match="every training must succeed"):
-        measure(spoilt, spoilt, sampled(SPACE, 1, seed=0), at_once=1)
+        measure(spoilt, spoilt, drawn(1), at_once=1)
 
 
 def test_at_least_one_architecture():
     with pytest.raises(ConfigError, match="1 or more; got 0"):
-        sampled(SPACE, 0, seed=0)
+        drawn(0)
