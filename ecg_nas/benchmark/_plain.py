@@ -21,7 +21,7 @@ from ecg_nas import seeds
 from ecg_nas.training import recipe
 from ecg_nas.training.augment import Augment
 from ecg_nas.training.config import EngineConfig, TrainConfig
-from ecg_nas.training.data import DeviceData, class_weights, epochs, thin
+from ecg_nas.training.data import DeviceData, beat_weights, epochs, thin
 from ecg_nas.training.isolation import OwnRandomness
 
 
@@ -168,15 +168,15 @@ def train_plainly(
     for rows, seed in zip(folds, fold_seeds, strict=True):
         kept = thin(data, rows, config.keep_every)
         order = torch.Generator().manual_seed(seeds.derive(seed, "order"))
+        weights = beat_weights(data, rows, kept, config)
         batches = (
-            (data.x[batch], data.context[batch], data.y[batch])
+            (data.x[batch], data.context[batch], data.y[batch], weights[batch])
             for indices in epochs(kept, config, steps, order)
             for batch in indices.to(data.device)
         )
-        weights = class_weights(data, rows, kept, config)
         network = _built(build, data, seed, threads)
         with _threads(threads):
-            _loop(network, batches, data, config, weights, steps * config.epochs, seed)
+            _loop(network, batches, data, config, steps * config.epochs, seed)
         made.append(network.eval())
     return made
 
@@ -196,15 +196,14 @@ def loader_steps(
     """
     index = torch.from_numpy(rows[: steps * config.batch])
     loader = DataLoader(
-        TensorDataset(data.x[index], data.context[index], data.y[index]),
+        TensorDataset(data.x[index], data.context[index], data.y[index], torch.ones(len(index))),
         batch_size=config.batch,
         shuffle=True,
         generator=torch.Generator().manual_seed(0),
     )
-    weights = torch.ones(len(data.classes), device=data.device)
     network = _built(build, data, 0, threads)
     with _threads(threads):
-        _loop(network, iter(loader), data, config, weights, len(loader), 0)
+        _loop(network, iter(loader), data, config, len(loader), 0)
     return len(index)
 
 
@@ -217,10 +216,9 @@ def _built(
 
 def _loop(
     network: nn.Module,
-    batches: Iterator[tuple[Tensor, Tensor, Tensor]],
+    batches: Iterator[tuple[Tensor, Tensor, Tensor, Tensor]],
     data: DeviceData,
     config: TrainConfig,
-    weights: Tensor,
     total: int,
     seed: int,
 ) -> None:
@@ -233,7 +231,7 @@ def _loop(
         ]
     )
     network.train()
-    for step, (x, context, y) in enumerate(batches):
+    for step, (x, context, y, weights) in enumerate(batches):
         loss = recipe.loss(network(*augment(x, context)), y, weights, config.label_smoothing)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -5,7 +5,7 @@ candidate have the same shapes, so ``torch.func`` runs them in the same kernels 
 convolutions, batched products), and the whole step, from looking up the beats to the new weights,
 is recorded once as a CUDA graph and replayed. Nothing waits for the device within an epoch.
 
-Every fold keeps its own initial weights, order, noise, class weights and gradient norm: but for
+Every fold keeps its own initial weights, order, noise, beat weights and gradient norm: but for
 rounding it is the training that ``loop.train`` gives it alone.
 
 References:
@@ -28,7 +28,7 @@ from ecg_nas import seeds
 from ecg_nas.training import precision, recipe
 from ecg_nas.training.augment import Augment
 from ecg_nas.training.config import TrainConfig
-from ecg_nas.training.data import DeviceData, class_weights, epochs, thin
+from ecg_nas.training.data import DeviceData, beat_weights, epochs, thin
 from ecg_nas.training.isolation import OwnRandomness, one_thread
 from ecg_nas.training.loop import Start, check_finite
 
@@ -109,7 +109,7 @@ class FoldsTraining:
         ]
         self._step = _Step(modules, data, config, fold_seeds, bfloat16=bfloat16)
         self._step.weights = torch.stack(
-            [class_weights(data, r, k, config) for r, k in zip(folds, kept, strict=True)]
+            [beat_weights(data, r, k, config) for r, k in zip(folds, kept, strict=True)]
         )
         self._orders = [
             epochs(rows, config, steps, torch.Generator().manual_seed(seeds.derive(seed, "order")))
@@ -173,7 +173,7 @@ def peak_bytes(
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        weights = torch.empty((folds, len(data.classes)), device="meta")
+        weights = torch.empty((folds, config.batch), device="meta")
         losses = model.losses(x, context, y, weights, config.label_smoothing)
     del losses
     state = sum(value.nbytes for value in model.parameters.values())
@@ -200,7 +200,7 @@ def _together(parts: Sequence[Tensor]) -> Tensor:
 class _Step:
     """One step of all folds on tensors that stay where they are, as a graph needs them."""
 
-    weights: Tensor  # (folds, classes)
+    weights: Tensor  # (folds, all beats)
     batch: Tensor | None = None  # (folds, beats) rows of the data
 
     def __init__(
@@ -239,8 +239,9 @@ class _Step:
         ]
         x, context = (torch.stack(parts) for parts in zip(*changed, strict=True))
         with precision.of_forward(data.device, bfloat16=self.bfloat16):
+            weights = self.weights.gather(1, self.batch)
             losses = self.model.losses(
-                x, context, data.y[self.batch], self.weights, config.label_smoothing
+                x, context, data.y[self.batch], weights, config.label_smoothing
             )
         self.optimizer.zero_grad(set_to_none=True)
         losses.sum().backward()  # type: ignore[no-untyped-call]

@@ -54,6 +54,8 @@ class TrainConfig:
         class_mass: A class with n beats weighs n ** class_mass in the loss as a whole; 1 leaves
             the classes as frequent as they are, 0 makes them equal. n counts the beats before
             thinning, so that thinning changes the cost and not the operating point.
+        patient_mass: Within a class, a patient with n beats of it weighs n ** patient_mass; 1
+            leaves patients with as many beats as they have, 0 makes them equal.
         max_weight: Largest weight of one beat, relative to the mean: eight Q beats must not rule.
         clip: Largest norm of a step's gradient.
         ema: Decay a step of the averaged weights that are kept at the end; 0 keeps the last.
@@ -68,6 +70,7 @@ class TrainConfig:
     label_smoothing: float = 0.05
     keep_every: int = 4
     class_mass: float = 0.5
+    patient_mass: float = 1.0
     max_weight: float = 10.0
     clip: float = 2.0
     ema: float = 0.0
@@ -80,7 +83,7 @@ class TrainConfig:
             _require(getattr(self, name) > 0, name, "above 0", getattr(self, name))
         for name in ("warmup", "label_smoothing", "ema"):
             _require(0 <= getattr(self, name) < 1, name, "in 0 ≤ x < 1", getattr(self, name))
-        for name in ("weight_decay", "class_mass"):
+        for name in ("weight_decay", "class_mass", "patient_mass"):
             _require(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
 
 

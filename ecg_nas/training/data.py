@@ -31,6 +31,7 @@ class DeviceData:
         context: ``(beats, features)`` float32.
         y: ``(beats,)`` int64, on the device.
         labels: ``y`` on the host.
+        patients: ``(beats,)`` index of the patient, on the host.
         classes: Name of each class.
         common: Index of the class that may be thinned (N).
         leads: Leads of a recording; channel *c* shows lead *c* modulo ``leads``.
@@ -40,6 +41,7 @@ class DeviceData:
     context: Tensor
     y: Tensor
     labels: NDArray[np.int64]
+    patients: NDArray[np.int64]
     classes: tuple[str, ...]
     common: int = 0
     leads: int = 1
@@ -63,6 +65,7 @@ def to_device(dataset: BeatDataset, device: str | torch.device = "cpu") -> Devic
         context=torch.from_numpy(np.asarray(dataset.context, dtype=np.float32)).to(device),
         y=torch.from_numpy(dataset.y).to(device),
         labels=dataset.y,
+        patients=dataset.patient,
         classes=classes,
         common=classes.index("N"),
         leads=len(dataset.spec.signal.leads),
@@ -81,24 +84,44 @@ def thin(data: DeviceData, rows: NDArray[np.int64], keep_every: int) -> NDArray[
     return kept
 
 
-def class_weights(
+def beat_weights(
     data: DeviceData,
     rows: NDArray[np.int64],
     kept: NDArray[np.int64],
     config: TrainConfig,
 ) -> Tensor:
-    """Return the weight of a beat of each class in the loss: ``(classes,)`` float32.
+    """Return the weight in the loss of every beat of ``data``: ``(beats,)`` float32 on the device.
 
-    The mean weight over ``kept`` is 1 before the cap of ``config.max_weight``. See
-    ``TrainConfig.class_mass``.
+    Beats that are not in ``kept`` weigh nothing. The mean weight over ``kept`` is 1 before the cap
+    of ``config.max_weight``. See ``TrainConfig.class_mass`` and ``TrainConfig.patient_mass``.
+
+    Args:
+        data: A split.
+        rows: ``(n,)`` beats of the training side, before thinning.
+        kept: Those of them that are trained on.
+        config: The recipe.
     """
-    n_classes = len(data.classes)
-    full = np.bincount(data.labels[rows], minlength=n_classes)
-    seen = np.bincount(data.labels[kept], minlength=n_classes)
-    mass = np.where(seen > 0, full.astype(np.float64) ** config.class_mass, 0.0)
-    weights = mass / mass.sum() * seen.sum() / np.maximum(seen, 1)
-    capped = np.minimum(weights, config.max_weight).astype(np.float32)
-    return torch.from_numpy(capped).to(data.device)
+    n_patients = int(data.patients.max()) + 1
+    cells = data.labels * n_patients + data.patients  # a cell: a class of a patient
+    shape = (len(data.classes), n_patients)
+    full, seen = (
+        np.bincount(cells[part], minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+        for part in (rows, kept)
+    )
+    mass = _powers(full.sum(axis=1), config.class_mass) * (seen.sum(axis=1) > 0)
+    share = _powers(full, config.patient_mass) * (seen > 0)
+    share /= np.maximum(share.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    total = (mass / mass.sum())[:, None] * share * len(kept)
+    weights = np.minimum(total / np.maximum(seen, 1), config.max_weight)
+    found = np.zeros(len(data.labels), dtype=np.float32)
+    found[kept] = weights.reshape(-1)[cells[kept]]
+    return torch.from_numpy(found).to(data.device)
+
+
+def _powers(counts: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
+    """Return counts to a power, and nothing for nothing (also to the power of 0)."""
+    powers: NDArray[np.float64] = np.where(counts > 0, counts**exponent, 0.0)
+    return powers
 
 
 def epoch_steps(sides: Sequence[NDArray[np.int64]], batch: int) -> int:

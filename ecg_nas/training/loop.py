@@ -16,7 +16,7 @@ from ecg_nas.training import precision, recipe
 from ecg_nas.training.allocator import keep_freed_memory
 from ecg_nas.training.augment import Augment
 from ecg_nas.training.config import TrainConfig
-from ecg_nas.training.data import DeviceData, class_weights, epoch_steps, epochs, thin
+from ecg_nas.training.data import DeviceData, beat_weights, epoch_steps, epochs, thin
 from ecg_nas.training.isolation import OwnRandomness, one_thread
 
 Start: TypeAlias = Callable[[nn.Module], None]
@@ -70,7 +70,7 @@ class Training:
         kept = thin(data, rows, config.keep_every)
         self._data, self._config, self._bfloat16 = data, config, bfloat16
         self._steps = steps or epoch_steps([kept], config.batch)
-        self._weights = class_weights(data, rows, kept, config)
+        self._weights = beat_weights(data, rows, kept, config)
         order = torch.Generator().manual_seed(seeds.derive(seed, "order"))
         self._epochs = epochs(kept, config, self._steps, order)
         self._augment = Augment.of(data, config.augment, seed)
@@ -101,7 +101,9 @@ class Training:
                 x, context = self._augment(data.x[batch], data.context[batch])
                 with precision.of_forward(data.device, bfloat16=self._bfloat16):
                     logits = self.module(x, context)
-                loss = recipe.loss(logits, data.y[batch], self._weights, config.label_smoothing)
+                loss = recipe.loss(
+                    logits, data.y[batch], self._weights[batch], config.label_smoothing
+                )
                 self._optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(self.module.parameters(), config.clip)

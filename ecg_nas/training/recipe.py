@@ -12,22 +12,22 @@ from ecg_nas.training.config import TrainConfig
 
 
 def loss(logits: Tensor, y: Tensor, weights: Tensor, smoothing: float) -> Tensor:
-    """Return the cross entropy of a batch, weighted by the class of the beat.
+    """Return the cross entropy of a batch of weighted beats.
 
-    Unlike ``nn.CrossEntropyLoss`` the smoothed share is not weighted by class (a rare class would
+    Unlike ``nn.CrossEntropyLoss`` the smoothed share is not weighted (a rare class would
     be pushed up on every beat), and the sum is divided by the beats, not by their weights (else a
     batch that happens to hold a rare beat would count less in all its others).
 
     Args:
         logits: ``(beats, classes)``.
         y: ``(beats,)`` int64.
-        weights: ``(classes,)``.
+        weights: ``(beats,)``.
         smoothing: Share of the target given to all classes alike.
     """
     log_p = torch.log_softmax(logits.float(), dim=1)
     hit = log_p.gather(1, y[:, None])[:, 0]
     per_beat = -(1 - smoothing) * hit - smoothing * log_p.mean(dim=1)
-    return (weights[y] * per_beat).mean()
+    return (weights * per_beat).mean()
 
 
 def optimizer(

@@ -96,6 +96,7 @@ def made_up(n=1500):
         context=torch.from_numpy(rng.normal(0, 1, (n, 3)).astype(np.float32)),
         y=torch.from_numpy(y),
         labels=y,
+        patients=np.zeros(n, dtype=np.int64),
         classes=("N", "S", "V", "F", "Q"),
     )
 
