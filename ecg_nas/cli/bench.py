@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ecg_nas.cli import _bench_lines as _lines
 from ecg_nas.cli._settings import search_options
 from ecg_nas.cli._trainings import trainings
 from ecg_nas.cli.output import check_target, json_option, say, write_json
 
 if TYPE_CHECKING:
-    from ecg_nas.evaluation.trained_table import TrainedTable
+    from ecg_nas.runs.config import RunConfig
 
 # Networks of `bench train`: what a search for a small one meets.
 _LEAST_PARAMS, _MOST_PARAMS = 2_000, 60_000
@@ -68,7 +69,7 @@ def reliability(
             on_evaluation=bench.take,
         )
     result["seconds_per_training"] = bench.mean_seconds
-    say("\n".join(_reliability_lines(result)), json_to)
+    say("\n".join(_lines.reliability(result)), json_to)
     write_json(json_to, result)
 
 
@@ -98,7 +99,7 @@ def representation(
             on_evaluation=bench.take,
         )
     result["seconds_per_training"] = bench.mean_seconds
-    say("\n".join(_effect_lines(result, "gene", "option")), json_to)
+    say("\n".join(_lines.effect(result, "gene", "option")), json_to)
     write_json(json_to, result)
 
 
@@ -137,7 +138,7 @@ def recipe(
             on_evaluation=bench.take,
         )
     result["seconds_per_training"] = bench.mean_seconds
-    say("\n".join(_effect_lines(result, "setting", "value")), json_to)
+    say("\n".join(_lines.effect(result, "setting", "value")), json_to)
     write_json(json_to, result)
 
 
@@ -162,13 +163,11 @@ def train(
 
     from ecg_nas.benchmark.design import random_design
     from ecg_nas.benchmark.training import measure, peak_mib, plain_trainer
-    from ecg_nas.errors import ConfigError
     from ecg_nas.runs import parts
     from search_spaces import load
 
     with trainings(file, flags, workers, 3 * architectures) as bench:
-        if (mode := bench.config.early.mode) != "off":
-            raise ConfigError(f"bench train times whole trainings; got early.mode {mode}")
+        _require_early(bench.config, ("off",), "bench train times whole trainings")
         space = load(bench.config.space)
         most = min(bench.config.max_params or _MOST_PARAMS, _MOST_PARAMS)
         allowed = parts.limits(
@@ -185,7 +184,7 @@ def train(
         )
     result["path"] = parts.path_taken(bench.config)
     result["peak_mib"] = peak_mib(bench.config.device)  # of workers, too, now that they have ended
-    say("\n".join(_train_lines(result)), json_to)
+    say("\n".join(_lines.train(result)), json_to)
     write_json(json_to, result)
 
 
@@ -236,7 +235,84 @@ def table(
             on_start=bench.start,
             on_evaluation=bench.take,
         )
-    say("\n".join(_table_lines(target, made)))
+    say("\n".join(_lines.table(target, made)))
+
+
+@command.command()
+@search_options
+@click.option(
+    "--table",
+    "file_of_table",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="What `bench table` wrote, watched, with these settings.",
+)
+@click.option("--again", is_flag=True, help="Train all in full once more, with other seeds.")
+@json_option
+def cheaper(
+    file_of_table: Path,
+    again: bool,
+    workers: int | None,
+    file: Path | None,
+    json_to: str | None,
+    **flags: Any,
+) -> None:
+    """Tell how well cheaper scores order candidates as full trainings do.
+
+    Early termination is judged on the curves of the table's trainings (made with early.mode =
+    "watch"); weight inheritance by training the table's architectures anew, as a search with it
+    would. With --again, also how well full trainings agree with each other: no cheaper score can
+    be expected to do better. Training patients only.
+
+    \b
+    Example:
+      ecg-nas bench cheaper --data synthetic --table table.json
+    """
+    import tempfile
+    from dataclasses import replace
+
+    from ecg_nas.benchmark import cheaper as measured
+    from ecg_nas.benchmark.trained import refuse_other
+    from ecg_nas.evaluation.trained_table import TrainedTable
+    from ecg_nas.runs import facts, parts
+    from search_spaces import load
+
+    table = TrainedTable.read(file_of_table)
+    with trainings(file, flags, workers, len(table.rows) * (1 + again), table.settings) as bench:
+        config, data = bench.config, bench.data
+        _require_early(config, ("off", "watch"), "bench cheaper trains in full")
+        # How the table's trainings were looked at is of no account.
+        asked = facts.of_trainings(config) | {"early": table.settings.get("early")}
+        refuse_other(file_of_table, table, asked, facts.of_data(data))
+        result: dict[str, Any] = {"early": measured.of_curves(table, config.early)}
+        inheriting = replace(config.inherit, enabled=True)
+        with tempfile.TemporaryDirectory() as folder:
+            evaluator = parts.evaluator(
+                replace(config, inherit=inheriting, early=replace(config.early, mode="off")),
+                data,
+                parts.n_workers(workers, config.device),
+                weights=Path(folder),
+            )
+            try:
+                result["heirs"] = measured.of_heirs(
+                    table,
+                    evaluator,
+                    load(config.space),
+                    seed=config.seed,
+                    on_evaluation=bench.take,
+                )
+            finally:
+                evaluator.close()
+        result["heirs"]["share"] = inheriting.share
+        result["again"] = (
+            measured.of_other_seeds(
+                table, bench.evaluator, seed=config.seed, on_evaluation=bench.take
+            )
+            if again
+            else None
+        )
+    say("\n".join(_lines.cheaper(result)), json_to)
+    write_json(json_to, result)
 
 
 @command.command()
@@ -263,99 +339,14 @@ def classify(bundle: Path, hours: float, json_to: str | None) -> None:
     from ecg_nas.deploy.speed import measure
 
     result = measure(load(bundle), hours=hours)
-    say("\n".join(_speed_lines(result)), json_to)
+    say("\n".join(_lines.speed(result)), json_to)
     write_json(json_to, result)
 
 
-def _reliability_lines(result: Mapping[str, Any]) -> Iterator[str]:
-    scores = [row for row in result["scores"].values() if None not in row]
-    yield f"{len(scores)} architectures, {len(scores[0]) if scores else 0} trainings of each"
-    if result["reliability"] is None:
-        yield "reliability: undefined"
-        return
-    low, high = result["interval"]
-    yield (
-        f"reliability of one score: {result['reliability']:.2f} (95 % {low:.2f} to {high:.2f}, "
-        "bootstrap over architectures)"
-    )
-    yield (
-        f"standard deviation between architectures {result['sd_between']:.4f}, between trainings "
-        f"of one {result['sd_within']:.4f}"
-    )
-    yield f"seconds a full training: {result['seconds_per_training']:.0f}"
+def _require_early(config: RunConfig, modes: Sequence[str], why: str) -> None:
+    from ecg_nas.errors import ConfigError
 
-
-def _table_lines(file: Path, table: TrainedTable) -> Iterator[str]:
-    scores = [row.score for row in table.rows if row.score is not None]
-    yield (
-        f"{file}: {len(scores)} architectures trained once each, "
-        f"{len(table.rows) - len(scores)} trainings failed"
-    )
-    if scores:
-        yield f"fold scores from {min(scores):.4f} to {max(scores):.4f}"
-    yield (
-        "they are partly luck: ecg-nas bench reliability tells how far, ecg-nas benchmark "
-        f"{table.settings['space']} --table {file} compares methods on them"
-    )
-
-
-def _effect_lines(result: Mapping[str, Any], changed: str, to: str) -> Iterator[str]:
-    base = result["base"]
-    n_seeds = len(base["scores"])
-    yield f"fold score of one fixed network, mean of {n_seeds} trainings, and F1 a class"
-    for row in (base, *result["variants"]):
-        name = f"{row[changed]} = {row[to]}" if row[changed] else "base"
-        if row["mean"] is None:
-            yield f"{name:<28}every training failed"
-            continue
-        effect = row.get("effect")
-        change = "" if effect is None else f"{effect:+.4f}"
-        spread = "" if row["sd"] is None else f"± {row['sd']:.4f}"
-        f1 = "  ".join(f"{c} {row['f1'][c]:.3f}" for c in ("N", "S", "V"))
-        yield f"{name:<28}{row['mean']:.4f} {spread:<9} {change:<9} {f1}"
-    yield f"seconds a full training: {result['seconds_per_training']:.0f}"
-
-
-def _train_lines(result: Mapping[str, Any]) -> Iterator[str]:
-    yield f"path: {result['path']}"
-    yield (
-        f"{result['engine_beats_per_s']:,.0f} beats/s, {result['at_once']} candidates at once; "
-        f"plain loop {result['reference_beats_per_s']:,.0f}: ratio {result['ratio']:.2f}"
-    )
-    yield (
-        f"the first architecture alone: {result['dataloader_beats_per_s']:,.0f} beats/s with a "
-        f"DataLoader, plain loop {result['dataloader_reference_beats_per_s']:,.0f}"
-    )
-    yield (
-        f"{result['candidates_per_hour']:,.0f} candidates an hour, "
-        f"{result['fold_trainings_per_hour']:,.0f} trainings; "
-        f"{result['peak_mib']:,.0f} MiB at most"
-    )
-    yield (
-        f"fold scores differ from the plain loop's by {result['difference']:.4f}, from those of "
-        f"another seed by {result['spread']:.4f} (mean of {len(result['scores'])} architectures)"
-    )
-
-
-def _speed_lines(result: Mapping[str, Any]) -> Iterator[str]:
-    peak = "" if result["peak_mib"] is None else f", {result['peak_mib']:.0f} MiB at most"
-    yield (
-        f"{result['duration_s'] / 3600:.1f} h, {result['beats']:,} beats: read, found and "
-        f"classified in {result['seconds']:.1f} s ({result['times_real_time']:,.0f} times real "
-        f"time){peak}"
-    )
-    yield f"with the beats given: {result['seconds_beats_given']:.1f} s"
-    for form, found in (("float32", result), ("INT8", result["int8"])):
-        if found is None:
-            yield f"{form}: the bundle has no such model"
-            continue
-        one, many = found["latency_ms"], found["beats_per_s"]
-        yield (
-            f"{form}: {one['ours']:.3f} ms for one beat; onnxruntime alone {one['onnxruntime']:.3f}"
+    if config.early.mode not in modes:
+        raise ConfigError(
+            f"{why}: early.mode must be {' or '.join(modes)}; got {config.early.mode}"
         )
-        yield (
-            f"{form}: {many['ours']:,.0f} beats/s in batches of 256; onnxruntime alone "
-            f"{many['onnxruntime']:,.0f}; overhead {100 * found['overhead']:.1f} %"
-        )
-    if result["load"] is not None:
-        yield f"load of the machine: {result['load']:.1f}"

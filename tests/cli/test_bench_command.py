@@ -77,7 +77,7 @@ def test_only_whole_trainings_are_timed(small_folder, short):
     words = ("--data", small_folder, "--config", short, "--workers", 1)
     result = CliRunner().invoke(main, ["bench", "train", *map(str, words)])
     assert result.exit_code == 2
-    assert "times whole trainings; got early.mode stop" in result.stderr
+    assert "times whole trainings: early.mode must be off; got stop" in result.stderr
 
 
 def test_every_choice_of_representation_is_trained(small_folder, short):
@@ -130,3 +130,24 @@ def test_a_table_is_not_begun_where_another_file_is(small_folder, tmp_path, cach
     assert "`ecg-nas bench table` wrote" in result.stderr
     assert "its folder must exist" in CliRunner().invoke(main, [*words, "none/t.json"]).stderr
     assert not cache.exists()
+
+
+def test_cheaper_scores_are_held_against_a_table(small_folder, short, tmp_path):
+    with short.open("a", encoding="utf-8") as file:
+        file.write('[early]\nmode = "watch"\n')
+    out, figures = tmp_path / "table.json", tmp_path / "cheaper.json"
+    words = ["--data", small_folder, "--config", short, "--workers", 1]
+    made = ["bench", "table", *words, "--out", out, "--architectures", 11]
+    assert CliRunner().invoke(main, [*map(str, made)]).exit_code == 0
+    asked = ["bench", "cheaper", *words, "--table", out, "--json", figures]
+    result = CliRunner().invoke(main, [*map(str, asked)])
+    assert result.exit_code == 0, result.output
+    found = json.loads(figures.read_text(encoding="utf-8"))
+    assert found["heirs"]["n"] == 3
+    assert found["early"]["foretold"]["n"] == 11
+    assert found["again"] is None
+    assert "weight inheritance, 50 % of the epochs: rank correlation" in result.stdout
+
+    other = CliRunner().invoke(main, [*map(str, asked), "--seed", "1"])
+    assert other.exit_code == 1
+    assert "other settings: seed (0, now 1)" in other.stderr.splitlines()[-1]
