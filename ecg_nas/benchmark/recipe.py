@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
 from typing import Any
 
 from ecg_nas import seeds
 from ecg_nas.benchmark._effects import check_seeds, compared, figures, told
 from ecg_nas.benchmark.representation import NETWORK
+from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from ecg_nas.training.config import AugmentConfig, TrainConfig
 from search_spaces import load
@@ -19,8 +20,16 @@ _NETWORK = {**NETWORK, "representation": {**NETWORK["representation"], "referenc
 _NO_AUGMENT = AugmentConfig(gain=0, wander=0, noise=0, shift=0, context_noise=0, lead_dropout=0)
 
 
-def variants(base: TrainConfig) -> list[tuple[str, str, TrainConfig]]:
-    """Return single changes of ``base`` as ``(setting, value, recipe)``; parts left out first."""
+def variants(base: TrainConfig, only: Set[str] = frozenset()) -> list[tuple[str, str, TrainConfig]]:
+    """Return single changes of ``base`` as ``(setting, value, recipe)``; parts left out first.
+
+    Args:
+        base: The recipe.
+        only: Settings to change; empty for all.
+
+    Raises:
+        ConfigError: If one of them is unknown.
+    """
 
     def augmented(name: str, value: Any) -> tuple[str, str, TrainConfig]:
         changed = replace(base, augment=replace(base.augment, **{name: value}))
@@ -42,7 +51,13 @@ def variants(base: TrainConfig) -> list[tuple[str, str, TrainConfig]]:
         changed("warmup", 0),
         *(changed("learning_rate", factor * base.learning_rate) for factor in (1 / 3, 3)),
     ]
-    return [row for row in rows if row[2] != base]
+    found = [row for row in rows if row[2] != base]
+    if unknown := only - {setting for setting, _, _ in found}:
+        raise ConfigError(
+            f"a part of the recipe must be one of {', '.join(dict.fromkeys(r[0] for r in found))}; "
+            f"got {', '.join(sorted(unknown))}"
+        )
+    return [row for row in found if not only or row[0] in only]
 
 
 def measure(
@@ -51,6 +66,7 @@ def measure(
     *,
     n_seeds: int,
     seed: int,
+    only: Set[str] = frozenset(),
     on_evaluation: Callable[[Evaluation], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Score one network with a recipe and with single changes of it.
@@ -62,13 +78,14 @@ def measure(
         base: The recipe.
         n_seeds: Trainings of each, 2 or more; the same seeds for every variant.
         seed: Seed of the trainings.
+        only: Settings to change; empty for all.
         on_evaluation: Called with each evaluation as it comes.
 
     Returns:
         As ``benchmark.representation.measure``, but with ``setting`` and ``value``.
 
     Raises:
-        ConfigError: If a number is too small.
+        ConfigError: If a number is too small, or a setting unknown.
     """
     check_seeds(n_seeds)
     network = load("ecg1d").from_json(_NETWORK)
@@ -77,7 +94,7 @@ def measure(
         for slot in range(n_seeds)
     ]
     rows = []
-    for setting, value, config in [(None, None, base), *variants(base)]:
+    for setting, value, config in [(None, None, base), *variants(base, only)]:
         evaluator = make(config)
         try:
             found = list(told(evaluator.evaluate(candidates), on_evaluation))

@@ -106,9 +106,17 @@ def representation(
 @command.command()
 @search_options
 @click.option("--seeds", "n_seeds", default=3, show_default=True, help="Trainings of each.")
+@click.option(
+    "--part", "parts_asked", multiple=True, metavar="SETTING", help="Change these settings only."
+)
 @json_option
 def recipe(
-    n_seeds: int, workers: int | None, file: Path | None, json_to: str | None, **flags: Any
+    n_seeds: int,
+    parts_asked: tuple[str, ...],
+    workers: int | None,
+    file: Path | None,
+    json_to: str | None,
+    **flags: Any,
 ) -> None:
     """Train one fixed small network on every single change of the recipe.
 
@@ -126,7 +134,8 @@ def recipe(
 
     with trainings(file, flags, workers, 0) as bench:
         config = bench.config
-        bench.total = (1 + len(variants(config.training))) * n_seeds
+        only = frozenset(parts_asked)
+        bench.total = (1 + len(variants(config.training, only))) * n_seeds
         at_once = parts.n_workers(workers, config.device)
         result = measure(
             lambda training: parts.evaluator(
@@ -135,6 +144,7 @@ def recipe(
             config.training,
             n_seeds=n_seeds,
             seed=config.seed,
+            only=only,
             on_evaluation=bench.take,
         )
     result["seconds_per_training"] = bench.mean_seconds

@@ -66,3 +66,10 @@ def test_every_augmentation_is_left_out_once():
 def test_one_training_has_no_spread():
     with pytest.raises(ConfigError, match="2 or more; got 1"):
         measure(lambda config: Known(config, []), TrainConfig(), n_seeds=1, seed=0)
+
+
+def test_some_parts_alone_can_be_changed():
+    rows = variants(TrainConfig(), only={"class_mass", "augment.gain"})
+    assert {setting for setting, _, _ in rows} == {"class_mass", "augment.gain"}
+    with pytest.raises(ConfigError, match=r"must be one of augment, augment\.gain, .*; got depth"):
+        variants(TrainConfig(), only={"class_mass", "depth"})
