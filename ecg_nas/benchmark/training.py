@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
 from ecg_nas import seeds
 from ecg_nas.benchmark._plain import loader_steps, train_plainly
@@ -122,14 +120,3 @@ def _loader_rate(reference: TrainingEvaluator, candidate: Candidate) -> float:
         threads=len(os.sched_getaffinity(0)),
     )
     return seen / (time.perf_counter() - started)
-
-
-def peak_mib(device: str) -> float:
-    """Return the most memory so far of this process or an ended worker; on CUDA of the device."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**20
-    own, workers = (
-        resource.getrusage(who).ru_maxrss
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return max(own, workers) / 1024

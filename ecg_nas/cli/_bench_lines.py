@@ -75,8 +75,8 @@ def train(result: Mapping[str, Any]) -> Iterator[str]:
     )
     yield (
         f"{result['candidates_per_hour']:,.0f} candidates an hour, "
-        f"{result['fold_trainings_per_hour']:,.0f} trainings; "
-        f"{result['peak_mib']:,.0f} MiB at most"
+        f"{result['fold_trainings_per_hour']:,.0f} trainings"
+        + ("" if result["peak_mib"] is None else f"; {result['peak_mib']:,.0f} MiB at most")
     )
     yield (
         f"fold scores differ from the plain loop's by {result['difference']:.4f}, from those of "

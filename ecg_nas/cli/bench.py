@@ -172,7 +172,8 @@ def train(
     from dataclasses import replace
 
     from ecg_nas.benchmark.design import random_design
-    from ecg_nas.benchmark.training import measure, peak_mib, plain_trainer
+    from ecg_nas.benchmark.training import measure, plain_trainer
+    from ecg_nas.memory import peak_mib
     from ecg_nas.runs import parts
     from search_spaces import load
 
@@ -193,7 +194,9 @@ def train(
             on_evaluation=bench.take,
         )
     result["path"] = parts.path_taken(bench.config)
-    result["peak_mib"] = peak_mib(bench.config.device)  # of workers, too, now that they have ended
+    device_mib = parts.device_peak_mib(bench.config.device)
+    # Of workers, too, now that they have ended.
+    result["peak_mib"] = peak_mib(workers=True) if device_mib is None else device_mib
     say("\n".join(_lines.train(result)), json_to)
     write_json(json_to, result)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from ecg_nas.deploy.bundle import Bundle
 from ecg_nas.deploy.classify import Classifier, session
 from ecg_nas.deploy.recording import BATCH, DETECTED, batches, classify_recording, presented
 from ecg_nas.errors import BundleError
+from ecg_nas.memory import peak_mib
 
 _TILE_S: Final = 600.0
 _PATIENT: Final = 6  # of the simulated ones: many ectopic beats
@@ -63,7 +63,7 @@ def measure(bundle: Bundle, *, hours: float = 24.0) -> dict[str, Any]:
         "seconds": found.seconds,
         "seconds_beats_given": given.seconds,
         "times_real_time": recording.duration_s / found.seconds,
-        "peak_mib": _peak_mib(),
+        "peak_mib": peak_mib(),
         **_network(classifier),
         "int8": None if bundle.int8 is None else _network(Classifier(bundle, int8=True)),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
@@ -136,12 +136,3 @@ def _write(path: Path, hours: float) -> Path:
         symbols=np.tile(tile.symbols, times), fs_hz=tile.fs_hz,
     )  # fmt: skip
     return path
-
-
-def _peak_mib() -> float | None:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak) / (2**20 if sys.platform == "darwin" else 2**10)

@@ -105,6 +105,11 @@ def n_workers(workers: int | None, device: str) -> int:
     return _STREAMS if device == "cuda" else len(os.sched_getaffinity(0))
 
 
+def device_peak_mib(device: str) -> float | None:
+    """Return the most memory that tensors have taken on a GPU, in MiB; ``None`` without one."""
+    return torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else None
+
+
 def settled(config: RunConfig, *, begun: Mapping[str, Any] | None = None) -> RunConfig:
     """Return ``config`` with every ``auto`` settled: as a run was begun, else the best there is.
 
