@@ -193,8 +193,9 @@ class _Windows:
 
 def _faults(windows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Return ``(windows, leads)`` fault codes (0: none), and the range of the values."""
-    missing = np.isnan(windows).mean(axis=1) > _MISSING
-    known = np.where(np.isnan(windows), np.float32(0), windows)
+    gone = np.isnan(windows)
+    missing = gone.mean(axis=1) > _MISSING
+    known = _without_gaps(windows, gone)
     high, low = known.max(axis=1), known.min(axis=1)
     middle = np.median(known, axis=1)
     stands = known[:, 1:] == known[:, :-1]
@@ -205,6 +206,21 @@ def _faults(windows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.
         code[at_limit & (np.abs(limit - middle) > _LIMIT_MV)] = _CODE["saturated"]
     code[missing] = _CODE["missing"]
     return code, np.asarray(high - low, dtype=np.float32)
+
+
+def _without_gaps(windows: NDArray[np.float32], gone: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Put the median of a window's other values where there is none: a gap is no limit.
+
+    Not 0, which lies outside of a signal that an offset has moved away from it.
+    """
+    if not gone.any():
+        return windows
+    known = windows.copy()
+    for window, lead in np.argwhere(gone.any(axis=1)).tolist():
+        own = gone[window, :, lead]
+        rest = windows[window, ~own, lead]
+        known[window, own, lead] = np.median(rest) if len(rest) else 0
+    return known
 
 
 def _noise(windows: NDArray[np.float32], fs_hz: float) -> NDArray[np.float32]:

@@ -35,6 +35,15 @@ def test_a_clean_signal_is_readable():
     assert verdict(heart()) == ()
 
 
+@pytest.mark.parametrize("offset_mv", [-3, 2, 25, 300])
+def test_short_gaps_are_readable_wherever_the_electrodes_put_the_signal(offset_mv):
+    signal = heart() + np.float32(offset_mv)
+    for start_s in (10, 20, 31):
+        signal[start_s * FS + 30 : start_s * FS + 70] = np.nan
+    signal[40 * FS + 7] = np.nan
+    assert verdict(signal) == ()
+
+
 SQUARE = np.where(np.arange(20 * FS) % 100 < 50, 5, -5)
 
 

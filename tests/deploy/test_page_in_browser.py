@@ -47,8 +47,8 @@ def folder(bundle_folder, tmp_path_factory):
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
     rng = np.random.default_rng(7)
     signal, beats, symbols = ectopic_signal(rng, fs_hz=360.0, seconds=90)
-    signal += 0.3 * np.sin(np.arange(len(signal)) / 500)[:, None]
-    signal[5000:5010] = np.nan
+    signal += 3 + 0.3 * np.sin(np.arange(len(signal)) / 500)[:, None]
+    signal[5000:5060] = np.nan
     signal[9000:12000, 1] += rng.normal(0, 0.6, 3000)
     signal[20000:23000] = np.nan
     write_record(folder / "w", signal=signal, fs_hz=360.0, leads=("V1", "MLII"), fmt="212")

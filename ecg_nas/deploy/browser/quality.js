@@ -83,7 +83,10 @@ function windowsOf(lead, fsHz, own) {
 }
 
 function faultOf(window, own) {
-  const known = window.map((value) => (Number.isNaN(value) ? 0 : value));
+  const there = window.filter((value) => !Number.isNaN(value));
+  // A gap is no limit: it has the middle of what there is, not 0, which may lie far away.
+  const usual = there.length ? medianOf(there) : 0;
+  const known = window.map((value) => (Number.isNaN(value) ? usual : value));
   const missing = window.reduce((count, value) => count + Number.isNaN(value), 0) / window.length;
   let [low, high] = [known[0], known[0]];
   for (const value of known) {
