@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from data_prep.errors import DataError
 from data_prep.record import MILLIVOLT
-from data_prep.recording import Recording, chosen
+from data_prep.recording import RATES_HZ, Recording, chosen
 
 _STEP: Final = 8192  # lines between two known places of the file
 _CHUNK: Final = 1 << 22
@@ -27,6 +27,12 @@ _SLACK_SAMPLES: Final = 2
 _SECONDS: Final = {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3}
 _TIMES: Final = {"time", "t", "elapsed time", "times", "seconds", "time_s", "timestamp"}
 _COUNTERS: Final = {"", "#", "sample", "sample #", "samples", "index", "unnamed: 0"}
+_MISSING: Final = (
+    "", "-", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+)  # fmt: skip
+_COMMA = re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?")  # a number with a decimal comma
+_OTHER_RATE: Final = 0.01  # times that tell a rate so far from --fs deny it
 _WITH_UNIT = re.compile(r"(?P<name>.*?)\s*[(\[](?P<unit>[^()\[\]]*)[)\]]")
 
 
@@ -53,16 +59,18 @@ class CsvRecording(Recording):
     """Some columns of a text file with separators (``,``, ``;`` or tab).
 
     The first line names the columns: a time in seconds, and leads as in ``MLII (mV)``; a second
-    line may give the units. Empty cells are samples without value.
+    line may give the units. Cells that are empty, or hold what other tools write for no value
+    (``-``, ``NaN``, ``NA``), are samples without value.
 
     Args:
         file: The file.
         leads: As for ``leads.choose_leads``; ``None``: all.
-        fs_hz: Sampling rate, where there is no column of times.
+        fs_hz: Sampling rate, where there is no column of times that tells it.
         units: Unit of all leads, in place of what the file says.
 
     Raises:
-        DataError: If it is malformed, has no such leads, or rate or unit are not known.
+        DataError: If it is malformed, has no such leads, rate or unit are not known, or its times
+            tell another rate than ``fs_hz``.
     """
 
     def __init__(
@@ -93,11 +101,11 @@ class CsvRecording(Recording):
             raise DataError(f"the file {file} must hold a line a sample; it holds too few")
         self._second = 1.0
         self._begin = 0.0
-        if fs_hz is not None:
-            self._time = None
-            self.fs_hz = fs_hz
-        else:
+        if fs_hz is None:
             self.fs_hz = self._rate()
+        else:
+            self._refuse_other_rate(fs_hz)
+            self._time, self.fs_hz = None, fs_hz
 
     @override
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
@@ -134,6 +142,7 @@ class CsvRecording(Recording):
                     header=None, names=range(len(self._head.columns)), usecols=sorted(set(used)),
                     index_col=False, dtype=np.float64, engine="c", skip_blank_lines=False,
                     skipinitialspace=True, encoding_errors="replace", low_memory=False,
+                    keep_default_na=False, na_values=list(_MISSING),
                 )  # fmt: skip
         except (
             OSError,
@@ -174,6 +183,18 @@ class CsvRecording(Recording):
         # Rounded times: a whole rate that fits as well is meant.
         whole = float(round(rate))
         return whole if whole and abs(last / whole - (end - begin)) <= 1 / whole else rate
+
+    def _refuse_other_rate(self, fs_hz: float) -> None:
+        """Refuse a rate that the times deny; times that tell no rate (dates, counters) do not."""
+        try:
+            told = self._rate()
+        except DataError:
+            return
+        if RATES_HZ[0] <= told <= RATES_HZ[1] and abs(told / fs_hz - 1) > _OTHER_RATE:
+            raise DataError(
+                f"--fs must be the sampling rate that the times of {self._file} tell, {told:.4g} "
+                f"Hz; it is {fs_hz:.4g}: leave it out"
+            )
 
     def _check_times(self, start: int, times: NDArray[np.float64]) -> None:
         slack = max(_SLACK_SAMPLES / self.fs_hz, _SLACK_S)
@@ -220,15 +241,23 @@ def _read_head(file: Path) -> _Head:
         )
     columns = [_column(name) for name in names]
     under = _split(text[1], separator)
-    if len(under) == len(names) and not any(_is_number(cell.replace(",", ".")) for cell in under):
+    is_unit = [cell not in _MISSING and not _is_number(cell.replace(",", ".")) for cell in under]
+    # A first sample of which no lead has a value is no line of units.
+    if (
+        len(under) == len(names)
+        and any(is_unit)
+        and all(of_unit or not cell for of_unit, cell in zip(is_unit, under, strict=True))
+    ):
         columns = [
             _Column(name=column.name, unit=column.unit or unit.strip("()[]"))
             for column, unit in zip(columns, under, strict=True)
         ]
         n_lines = 2
+    rows = content.decode("utf-8", "replace").split("\n")[n_lines:] if separator != "," else []
+    with_comma = any(_COMMA.fullmatch(cell) for row in rows for cell in _split(row, separator))
     return _Head(
         separator=separator,
-        decimal="," if separator == ";" and "," in text[n_lines] else ".",
+        decimal="," if with_comma else ".",
         columns=tuple(columns),
         n_lines=n_lines,
         n_bytes=sum(len(line) + 1 for line in lines[:n_lines]),

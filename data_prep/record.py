@@ -34,8 +34,16 @@ __all__ = [
     "write_record",
 ]
 
-MILLIVOLT = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3}
-"""What one unit, in lower case, is in millivolt; micro has two characters."""
+MILLIVOLT = {
+    "mv": 1.0,
+    "uv": 1e-3,
+    "µv": 1e-3,
+    "μv": 1e-3,
+    "\N{REPLACEMENT CHARACTER}v": 1e-3,
+    "v": 1e3,
+}
+"""What one unit, in lower case, is in millivolt. Micro has two characters, and a third is what
+becomes of it where a file is not in UTF-8: no other letter stands there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

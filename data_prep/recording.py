@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from data_prep.header import Header, read_header, refuse_short_files
 from data_prep.labels import BEAT_SYMBOLS
 from data_prep.leads import choose_leads
 from data_prep.record import read_annotations, read_signal
+
+RATES_HZ: Final = (50.0, 10_000.0)
+"""Outside of these it is no ECG, but a damaged header; some filters would take for ever."""
 
 
 class Recording(ABC):

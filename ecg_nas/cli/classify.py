@@ -86,7 +86,8 @@ def command(
 ) -> None:
     """Classify the beats of whole recordings.
 
-    RECORD is a WFDB record, a CSV file (a column time in s, leads as 'MLII (mV)') or an EDF file.
+    RECORD is a WFDB record, a CSV file (a column time in s, leads as 'MLII (mV)'; .csv, .tsv or
+    .txt) or an EDF file.
     Stretches that cannot be read are marked '~', and no beat is guessed there. One bad recording
     does not stop the others.
 

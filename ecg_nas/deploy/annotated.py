@@ -23,7 +23,7 @@ EXTENSION: Final = "ecgnas"
 
 _NOT_CLASSIFIED: Final = "?"  # WFDB's symbol for a beat that was not classified
 _NOISE, _COMMENT = "~", '"'
-_TAKEN: Final = frozenset({"hea", "dat", "xws", "csv", "edf", "json", "html", "txt"})
+_TAKEN: Final = frozenset({"hea", "dat", "xws", "csv", "tsv", "txt", "edf", "json", "html"})
 # What the beginning of a file of ours holds, by which it is told from others.
 _OURS: Final = {
     "wfdb": b"ecg-nas", "json": b'"ecg-nas', "csv": b"sample,time_s,until_s,class",

@@ -89,6 +89,54 @@ def test_empty_cells_are_missing_samples_and_blank_lines_at_the_end_are_none(tmp
     reads(open_recording(file), signal)
 
 
+@pytest.mark.parametrize("sep", [";", "\t"])
+def test_decimal_commas_are_found_wherever_the_first_one_stands(tmp_path, signal, sep):
+    signal[:3] = 0
+    signal[:, 0] = np.round(signal[:, 0] * 1000)
+    leads = ("II (uV)", "V1 (mV)", "note")
+    file = write_csv(tmp_path / "r.csv", np.column_stack([signal, np.zeros(20_000)]), leads=leads)
+    rows = [row.split(",") for row in file.read_text().splitlines()]
+    for number, row in enumerate(rows[1:]):
+        row[0], row[1], row[3] = f"{number / 250:g}", f"{signal[number, 0]:g}", "a, b"
+        row[2] = f"{signal[number, 1]:g}"
+    text = "\n".join(sep.join(cell.replace(".", ",") for cell in row) for row in rows) + "\n"
+    (tmp_path / "r.tsv").write_text(text)
+    reads(open_recording(tmp_path / "r.tsv", leads=("II", "V1")), signal / [1000, 1])
+
+
+@pytest.mark.parametrize("word", ["-", "NA", "nan", "null", '""'])
+def test_what_other_tools_write_for_no_value(tmp_path, signal, word):
+    lines = write_csv(tmp_path / "r.txt", signal, times=False).read_text().splitlines()
+    signal[[0, 1, 700]] = np.nan
+    for place in (1, 2, 701):
+        lines[place] = f"{word},{word}"
+    (tmp_path / "r.txt").write_text("\n".join(lines) + "\n")
+    reads(open_recording(tmp_path / "r.txt", fs_hz=250), signal)
+
+
+def test_a_rate_is_refused_that_the_times_deny(tmp_path, signal):
+    file = write_csv(tmp_path / "r.csv", signal)
+    assert "tell, 250 Hz; it is 360" in refused(file, fs_hz=360)
+    assert open_recording(file, fs_hz=250.5).fs_hz == 250.5
+    # Such times tell no rate.
+    for text in ("2020-01-01T00:00:00", "7"):
+        rows = [row.split(",", 1)[1] for row in file.read_text().splitlines()[1:]]
+        dated = "\n".join(["timestamp,II (mV),V1 (mV)", *(f"{text},{row}" for row in rows)])
+        (tmp_path / "dated.csv").write_text(dated)
+        reads(open_recording(tmp_path / "dated.csv", fs_hz=360), signal)
+
+
+def test_micro_is_known_in_other_encodings(tmp_path, signal):
+    file = write_csv(tmp_path / "r.csv", signal * 1000, leads=("II (µV)", "V1 (µV)"))
+    file.write_bytes(file.read_text("utf-8").encode("latin-1"))
+    reads(open_recording(file), signal)
+
+
+def test_a_folder_is_no_recording():
+    for given in ("", ".", "..", "/"):
+        assert "is a folder" in refused(given)
+
+
 def test_csv_with_a_gap_in_its_times_is_refused_with_the_line(tmp_path, signal):
     lines = write_csv(tmp_path / "r.csv", signal).read_text().splitlines()
     (tmp_path / "r.csv").write_text("\n".join(lines[:9000] + lines[9100:]) + "\n")
