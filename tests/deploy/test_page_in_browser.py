@@ -154,6 +154,53 @@ def test_what_it_cannot_use_is_said_in_one_line(tab, folder, tmp_path, name, con
     assert "went wrong" not in said
 
 
+def as_others_write_it(text):
+    """The same table with decimal commas, quotes, other columns, and words for what is missing."""
+    head, *rows = text.splitlines()
+    time, *leads = head.split(",")
+    lines = ["\t".join([f'"{time}"', "marker", *leads, "pulse (%)"])]
+    for number, row in enumerate(rows):
+        cells = [cell.replace(".", ",") or ("NA", "-")[number % 2] for cell in row.split(",")]
+        cells[1] = f'"{cells[1]}"'
+        lines.append("\t".join([cells[0], "a;b" if number else "", *cells[1:], "98"]))
+    return "\r\n".join(lines) + "\r\n"
+
+
+def test_tables_and_records_as_others_write_them(tab, folder, tmp_path):
+    tab.open((folder / "usual.html").as_uri())
+    text = (folder / "c.csv").read_text()
+    plain = drop(tab, folder / "c.csv")
+    (tmp_path / "c.tsv").write_text(as_others_write_it(text))
+    assert drop(tab, tmp_path / "c.tsv") == plain
+    signal = open_recording(folder / "c.csv").read(0, 90 * 360)
+    write_csv(tmp_path / "micro.csv", signal * 1000, fs_hz=360.0, leads=("V1 (µV)", "MLII (µV)"))
+    file = tmp_path / "micro.csv"
+    file.write_bytes(file.read_text("utf-8").encode("latin-1"))
+    rounded = [row[:4] for row in csv.reader(drop(tab, file).splitlines())]
+    assert rounded == [row[:4] for row in csv.reader(plain.splitlines())]
+    alone = drop(tab, folder / "w.hea", folder / "w.dat")
+    shutil.copy(folder / "w.dat", tmp_path)
+    lines = (folder / "w.hea").read_text().splitlines()
+    lines[0] = lines[0].replace("w 2 ", "w 3 ")
+    lines.insert(1, "gone.dat 16 1/Ohm 16 0 0 0 0 RESP")
+    (tmp_path / "w.hea").write_text("\n".join(lines) + "\n")
+    assert drop(tab, tmp_path / "w.hea", tmp_path / "w.dat") == alone
+    assert tab.errors == []
+
+
+def test_a_rate_that_the_times_deny_is_refused_and_the_file_can_be_chosen_again(tab, folder):
+    tab.open((folder / "usual.html").as_uri())
+    tab.evaluate("document.getElementById('rate').value = '250'")
+    tab.give_files("#files", [folder / "c.csv"])
+    tab.until("!document.getElementById('error').hidden")
+    said = tab.evaluate("document.getElementById('error').textContent")
+    assert "tell 360 samples a second, not the 250" in said
+    # A browser says nothing of files that are those chosen already.
+    assert tab.evaluate("document.getElementById('files').value") == ""
+    tab.evaluate("document.getElementById('rate').value = '360'")
+    drop(tab, folder / "c.csv")
+
+
 def test_leads_and_beats_can_be_chosen(tab, folder, tmp_path):
     signal = np.loadtxt(folder / "c.csv", delimiter=",", skiprows=1, max_rows=4000)[:, 1:]
     beats = tmp_path / "beats.csv"

@@ -1,11 +1,16 @@
 // Recordings and beats in text files, one line a sample or a beat, as data_prep/_csv.py reads them.
 
-import { InputError } from "./wfdb.js";
+import { InputError, inMillivolt } from "./wfdb.js";
 
 const TIMES = new Set([
   "time", "t", "elapsed time", "times", "seconds", "time_s", "timestamp",
 ]);
 const COUNTERS = new Set(["", "#", "sample", "sample #", "samples", "index", "unnamed: 0"]);
+const MISSING = new Set([
+  "", "-", "#n/a", "#n/a n/a", "#na", "-1.#ind", "-1.#qnan", "-nan", "1.#ind", "1.#qnan", "<na>",
+  "n/a", "na", "null", "nan", "none",
+]);
+const OTHER_RATE = 0.01; // times that tell a rate so far from the asked one deny it
 const SECONDS = { s: 1, sec: 1, second: 1, seconds: 1, ms: 1e-3 };
 const OF_BEATS = /^(sample|samples|time|time_s|until_s|class|symbol|p_.*)$/;
 
@@ -13,7 +18,7 @@ function cells(line, separator) {
   return line.split(separator).map((cell) => cell.trim().replace(/^["']+|["']+$/g, "").trim());
 }
 
-/** Read the head of a text file: {separator, columns: [{name, unit}], lines, decimal}. */
+/** Read the head of a text file: {separator, columns: [{name, unit}], count (of lines)}. */
 function headOf(lines, name) {
   const first = lines[0].replace(/^\ufeff/, "");
   const counts = [",", ";", "\t"].map((one) => first.split(one).length);
@@ -28,13 +33,15 @@ function headOf(lines, name) {
   });
   const under = cells(lines[1] || "", separator);
   let count = 1;
-  const isNumber = (cell) => cell !== "" && !Number.isNaN(Number(cell.replace(",", ".")));
-  if (under.length === names.length && !under.some(isNumber)) {
+  const isUnit = (cell) =>
+    !MISSING.has(cell.toLowerCase()) && Number.isNaN(Number(cell.replace(",", ".")));
+  // A first sample of which no lead has a value is no line of units.
+  if (under.length === names.length && under.some(isUnit)
+    && under.every((cell) => cell === "" || isUnit(cell))) {
     columns.forEach((column, k) => (column.unit ||= under[k].replace(/^[()[\]]+|[()[\]]+$/g, "")));
     count = 2;
   }
-  const comma = separator === ";" && (lines[count] || "").includes(",");
-  return { separator, columns, count, comma };
+  return { separator, columns, count };
 }
 
 function linesOf(text, name) {
@@ -73,62 +80,83 @@ export function readBeatTable(text, name) {
  */
 export function readTable(text, name, asked, millivolt) {
   const lines = linesOf(text, name);
-  const { separator, columns, count, comma } = headOf(lines, name);
+  const { separator, columns, count } = headOf(lines, name);
   const lower = columns.map((column) => column.name.toLowerCase());
   const time = lower.findIndex((cell) => TIMES.has(cell));
-  const places = lower.map((_, k) => k).filter((k) => k !== time && !COUNTERS.has(lower[k]));
-  if (places.length === 0) throw new InputError(`${name} must have a column of a lead`);
+  const { places, scales } = leadsOf(columns, lower, time, { name, asked, millivolt });
   const n = lines.length - count;
   if (n < 2) throw new InputError(`${name} must hold a line a sample; it holds too few`);
-  const scales = places.map((place) => scaleOf(columns[place], name, asked.unit, millivolt));
-  const leads = places.map((place) => new Float32Array(n));
+  const leads = places.map(() => new Float32Array(n));
   const times = new Float64Array(n);
-  const number = (cell) => {
-    const plain = cell === undefined ? "" : comma ? cell.trim().replace(",", ".") : cell.trim();
-    return plain === "" || /^nan$/i.test(plain) ? NaN : Number(plain);
-  };
   for (let row = 0; row < n; row++) {
     const line = lines[count + row].split(separator);
     if (line.length > columns.length) {
       throw new InputError(`line ${count + row + 1} of ${name} must have ${columns.length} cells`);
     }
     places.forEach((place, k) => {
-      const value = number(line[place]);
-      if (Number.isNaN(value) && !/^\s*(nan)?\s*$/i.test(line[place] || "")) {
+      const value = numberOf(line[place], separator);
+      if (value === undefined) {
         throw new InputError(`line ${count + row + 1} of ${name} must hold numbers; it does not`);
       }
       leads[k][row] = Number.isFinite(value) ? value * scales[k] : NaN;
     });
-    if (time >= 0) times[row] = number(line[time]);
+    if (time >= 0) times[row] = numberOf(line[time], separator) ?? NaN;
   }
-  const fsHz = asked.fsHz || rateOf(times, time >= 0 ? columns[time].unit : null, name);
-  if (!(fsHz >= 50 && fsHz <= 10000)) {
+  const fsHz = rateOf(times, time >= 0 ? columns[time].unit : null, name, asked.fsHz);
+  if (!isRate(fsHz)) {
     throw new InputError(`${name} must have from 50 to 10,000 samples a second; it has ${fsHz}`);
   }
   return { fsHz, leads: leads.map((signal, k) => ({ name: columns[places[k]].name, signal })) };
 }
 
-function scaleOf(column, name, unit, millivolt) {
-  const scale = millivolt[(unit || column.unit).toLowerCase()];
-  if (scale === undefined) {
-    throw new InputError(
-      `column ${column.name} of ${name} must say its unit, as in ${column.name} (mV): ` +
-        "choose one under Options, or name it in the file",
-    );
-  }
-  return scale;
+/** Return the number in a cell, NaN where there is none, and undefined for anything else. */
+function numberOf(cell, separator) {
+  let text = (cell || "").trim();
+  if (text.startsWith('"')) text = text.replace(/^"(.*)"$/, "$1").trim();
+  // Between other separators, a comma is a decimal one.
+  if (separator !== ",") text = text.replace(",", ".");
+  const value = text === "" ? NaN : Number(text);
+  return Number.isNaN(value) && !MISSING.has(text.toLowerCase()) ? undefined : value;
 }
 
-/** Return the rate that a column of times tells; they must be evenly spaced. */
-function rateOf(times, unit, name) {
+/** Return which columns are leads, and what their units are in mV. */
+function leadsOf(columns, lower, time, { name, asked, millivolt }) {
+  const all = lower.map((_, k) => k).filter((k) => k !== time && !COUNTERS.has(lower[k]));
+  if (all.length === 0) throw new InputError(`${name} must have a column of a lead`);
+  const scales = all.map((k) => inMillivolt(columns[k].unit, millivolt));
+  // Beside columns that say a voltage, the others hold something else.
+  const said = all.filter((_, k) => scales[k] !== undefined);
+  if (said.length) return { places: said, scales: scales.filter((one) => one !== undefined) };
+  if (asked.unit) return { places: all, scales: all.map(() => inMillivolt(asked.unit, millivolt)) };
+  const column = columns[all[0]].name;
+  throw new InputError(
+    `column ${column} of ${name} must say its unit, as in ${column} (mV): ` +
+      "choose one under Options, or name it in the file",
+  );
+}
+
+const isRate = (fsHz) => fsHz >= 50 && fsHz <= 10000;
+
+/**
+ * Return the sampling rate: the one that was asked for, unless the times deny it; else the one that
+ * the times tell, which must be evenly spaced then. A `unit` of null: there are no times.
+ */
+function rateOf(times, unit, name, asked) {
+  const second = unit === null ? NaN : SECONDS[(unit || "s").toLowerCase()];
+  const last = times.length - 1;
+  const length = (times[last] - times[0]) * second;
+  const rate = last / length;
+  if (asked) {
+    if (isRate(rate) && Math.abs(rate / asked - 1) > OTHER_RATE) {
+      throw new InputError(`the times of ${name} tell ${+rate.toFixed(3)} samples a second, not the `
+        + `${asked} under Options: clear that field`);
+    }
+    return asked;
+  }
   if (unit === null) {
     throw new InputError(`${name} has no column of times: give its sampling rate under Options`);
   }
-  const second = SECONDS[(unit || "s").toLowerCase()];
-  const last = times.length - 1;
-  const length = (times[last] - times[0]) * second;
   if (!(length > 0)) throw new InputError(`the times of ${name} must ascend, in s or ms`);
-  const rate = last / length;
   // Rounded times: a whole rate that fits as well is meant.
   const whole = Math.round(rate);
   const fsHz = whole && Math.abs(last / whole - length) <= 1 / whole ? whole : rate;

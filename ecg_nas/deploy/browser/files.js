@@ -48,7 +48,7 @@ export async function readFiles(files, asked, rules) {
 
 async function readRecord(file, files, known, rules) {
   const header = readHeader(await file.text(), file.name);
-  const signals = await readSignals(header, async (name) => {
+  const leads = await readSignals(header, async (name) => {
     const found = files.find((one) => one.name === name);
     if (!found) {
       throw new InputError(`${file.name} needs its signal file ${name}: drop both together`);
@@ -56,7 +56,6 @@ async function readRecord(file, files, known, rules) {
     known.add(found);
     return bytesOf(found);
   }, rules.millivolt);
-  const leads = header.leads.map((lead, k) => ({ name: lead.name, signal: signals[k] }));
   return { name: stem(file), fsHz: header.fsHz, leads };
 }
 

@@ -60,7 +60,7 @@ function open(files) {
     at("setup").hidden = at("results").hidden = true;
     await progress("Reading", 0);
     const asked = { fsHz: Number(at("rate").value) || null, unit: at("unit").value || null };
-    const recording = await readFiles([...files], asked, rules);
+    const recording = await readFiles(files, asked, rules);
     state.recording = recording;
     showSetup(recording);
     const chosen = chooseLeads(recording.leads.map((lead) => lead.name), rules.leads);
@@ -227,10 +227,15 @@ addEventListener("dragleave", () => drop.classList.remove("over"));
 addEventListener("drop", (event) => {
   event.preventDefault();
   drop.classList.remove("over");
-  if (event.dataTransfer.files.length) open(event.dataTransfer.files);
+  // A copy: some browsers empty the list when the event is over.
+  const files = [...event.dataTransfer.files];
+  if (files.length) open(files);
 });
 at("files").addEventListener("change", (event) => {
-  if (event.target.files.length) open(event.target.files);
+  const files = [...event.target.files];
+  // Else the same files, chosen again after a change of the options, would be no change.
+  event.target.value = "";
+  if (files.length) open(files);
 });
 at("classify").addEventListener("click", () => alone(classify));
 at("back").addEventListener("click", () => step(-1));

@@ -19,6 +19,12 @@ const WIDTH = {
 /** Something the user can put right; its message is one line. */
 export class InputError extends Error {}
 
+/** Return what one unit is in millivolt; undefined for what is no voltage. */
+export function inMillivolt(unit, millivolt) {
+  const key = unit.toLowerCase();
+  return Object.hasOwn(millivolt, key) ? millivolt[key] : undefined;
+}
+
 /** Read a header; return {fsHz, samples, leads}. */
 export function readHeader(text, name) {
   const lines = text.split(/\r?\n/).map((line) => line.trim());
@@ -67,11 +73,19 @@ function leadOf(line, name) {
   };
 }
 
-/** Read all leads of a record, in mV; `bytesOf(name)` gives the content of a signal file. */
+/**
+ * Read the leads of a record that are voltages: [{name, signal}], in mV.
+ * `bytesOf(name)` gives the content of a signal file.
+ */
 export async function readSignals(header, bytesOf, millivolt) {
-  const files = [...new Set(header.leads.map((lead) => lead.file))];
+  const scales = header.leads.map((lead) => inMillivolt(lead.unit, millivolt));
+  const wanted = header.leads.filter((_, k) => scales[k] !== undefined);
+  if (wanted.length === 0) {
+    const [{ name, unit }] = header.leads;
+    throw new InputError(`the record must have a lead in V, mV or uV; ${name} is in ${unit}`);
+  }
   const signal = [];
-  for (const file of files) {
+  for (const file of new Set(wanted.map((lead) => lead.file))) {
     const leads = header.leads.filter((lead) => lead.file === file);
     const { format, offset } = leads[0];
     if (leads.some((lead) => lead.format !== format)) {
@@ -84,14 +98,12 @@ export async function readSignals(header, bytesOf, millivolt) {
       throw new InputError(`the signal file ${file} is shorter than its header says`);
     }
     leads.forEach((lead, place) => {
-      const scale = millivolt[lead.unit.toLowerCase()];
-      if (scale === undefined) {
-        throw new InputError(`lead ${lead.name} must be in V, mV or uV; it is in ${lead.unit}`);
-      }
-      signal[header.leads.indexOf(lead)] = decode(bytes, leads.length, place, whole, lead, scale);
+      const at = header.leads.indexOf(lead);
+      if (scales[at] === undefined) return;
+      signal[at] = decode(bytes, leads.length, place, whole, lead, scales[at]);
     });
   }
-  return signal;
+  return wanted.map((lead) => ({ name: lead.name, signal: signal[header.leads.indexOf(lead)] }));
 }
 
 function framesIn(bytes, leads, format) {
