@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from ecg_nas.evaluation.training import TrainingEvaluator
+from ecg_nas.training import gpu
 
 _SHARE = 0.8  # of the free memory; what is left is for what no estimate sees
 
@@ -24,20 +25,19 @@ class StreamsEvaluator(Evaluator):
 
     Args:
         evaluator: What trains; its data stay on the device once.
-        streams: Candidates at once.
+        streams: Candidates at once, at most ``gpu.MOST_STREAMS``.
         memory: Bytes that they may take together; by default most of what is free.
     """
 
     def __init__(
         self, evaluator: TrainingEvaluator, streams: int, *, memory: int | None = None
     ) -> None:
-        if streams < 1:
-            raise ValueError(f"there must be at least one stream; got {streams}")
+        if not 1 <= streams <= gpu.MOST_STREAMS:
+            raise ValueError(f"there must be 1 to {gpu.MOST_STREAMS} streams; got {streams}")
         self._evaluator = evaluator
         if memory is None:
             memory = int(_SHARE * torch.cuda.mem_get_info(evaluator.device)[0])
         self._gate = Gate(memory)
-        self._streams = threading.local()
         self._pool = ThreadPoolExecutor(streams, thread_name_prefix="stream")
 
     @override
@@ -72,17 +72,16 @@ class StreamsEvaluator(Evaluator):
         return found
 
     def _stream(self) -> AbstractContextManager[object]:
-        """Return the stream of this thread."""
-        if self._evaluator.device.type != "cuda":
+        device = self._evaluator.device
+        if device.type != "cuda":
             return nullcontext()
-        if not hasattr(self._streams, "own"):
-            device = self._evaluator.device
-            self._streams.own = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        return torch.cuda.stream(self._streams.own)
+        return torch.cuda.stream(gpu.own_stream(device))
 
 
 def _out_of_memory(found: Evaluation) -> bool:
-    return found.failure is not None and found.failure.startswith("OutOfMemoryError")
+    # torch's own words, CUDA's (for a graph, say), and those of cuBLAS and cuDNN.
+    signs = ("out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED")
+    return any(sign in (found.failure or "") for sign in signs)
 
 
 class Gate:

@@ -28,6 +28,7 @@ from ecg_nas.evaluation.early import foretold
 from ecg_nas.evaluation.folds import Fold, FoldConfig, hold_out
 from ecg_nas.evaluation.inherit import Weights, take_over
 from ecg_nas.evaluation.representation import beat_spec
+from ecg_nas.training import gpu
 from ecg_nas.training.batched import peak_bytes
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from ecg_nas.training.data import DeviceData, epoch_steps, thin, to_device
@@ -65,6 +66,7 @@ class TrainingEvaluator(Evaluator):
 
     Raises:
         DataError: If the store cannot be opened, or a scored class has too few patients.
+        RunError: While evaluating, if weights cannot be read or kept, or the GPU is lost.
     """
 
     def __init__(
@@ -119,8 +121,8 @@ class TrainingEvaluator(Evaluator):
             # torch may refuse in this one network.
             failure = f"{type(error).__name__}: {_first_line(error)}"
             _log.debug("candidate %d failed", candidate.slot, exc_info=True)
-            if self._device.type == "cuda":
-                torch.cuda.empty_cache()
+        if failure is not None:
+            self._recover()  # only now: the error held what the training had allocated
         return Evaluation(
             slot=candidate.slot,
             score=score,
@@ -128,6 +130,15 @@ class TrainingEvaluator(Evaluator):
             seconds=time.perf_counter() - started,
             failure=failure,
         )
+
+    def _recover(self) -> None:
+        try:
+            gpu.recover(self._device)
+        except RuntimeError as error:
+            raise RunError(
+                "the GPU must go on working after a candidate that failed; it does not "
+                f"({_first_line(error)}): start the same command again, it continues"
+            ) from error
 
     def _score(self, candidate: Candidate) -> dict[str, Any]:
         data, build = self._parts(candidate)

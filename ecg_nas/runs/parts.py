@@ -20,7 +20,7 @@ from ecg_nas.evaluation.base import Evaluator
 from ecg_nas.evaluation.representation import beat_spec
 from ecg_nas.evaluation.training import TrainingEvaluator, cost_of
 from ecg_nas.runs.config import RunConfig
-from ecg_nas.training import engine
+from ecg_nas.training import engine, gpu
 from ecg_nas.training.config import EngineConfig
 from ecg_nas.training.engine import Trainer
 from search_spaces import Architecture, SearchSpace
@@ -95,9 +95,14 @@ def n_workers(workers: int | None, device: str) -> int:
     """Return ``workers`` or, without a number, what suits the machine and ``device``.
 
     Raises:
-        ConfigError: If ``workers`` is below 1.
+        ConfigError: If ``workers`` is below 1, or more than a GPU takes.
     """
     if workers is not None:
+        if device == "cuda" and workers > gpu.MOST_STREAMS:
+            raise ConfigError(
+                f"--workers must be {gpu.MOST_STREAMS} or less on a GPU (a stream each); "
+                f"got {workers}"
+            )
         if workers < 1:
             raise ConfigError(f"--workers must be 1 or more; got {workers}")
         return workers

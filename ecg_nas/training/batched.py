@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from ecg_nas import seeds
-from ecg_nas.training import precision, recipe
+from ecg_nas.training import gpu, precision, recipe
 from ecg_nas.training.augment import Augment
 from ecg_nas.training.config import TrainConfig
 from ecg_nas.training.data import DeviceData, beat_weights, epochs, thin
@@ -43,11 +43,9 @@ class FoldBatch:
     """
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
-        parameters, buffers = stack_module_state(list(modules))
-        self.parameters: dict[str, Tensor] = {
-            name: value.detach().requires_grad_() for name, value in parameters.items()
-        }
-        self.buffers: dict[str, Tensor] = buffers
+        self.parameters: dict[str, Tensor]
+        self.buffers: dict[str, Tensor]
+        self.parameters, self.buffers = stack_module_state(list(modules))
         self._modules = modules
         self._shape = deepcopy(modules[0]).to("meta")
 
@@ -256,7 +254,7 @@ class _Graphed:
 
     def __init__(self, step: _Step) -> None:
         self._step = step
-        self._stream = torch.cuda.Stream(step.data.device)  # type: ignore[no-untyped-call]
+        self._stream = gpu.own_stream(step.data.device)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._eager = 0
 
@@ -278,7 +276,6 @@ class _Graphed:
         for augment in self._step.augments:
             graph.register_generator_state(augment.generator)
         self._step.optimizer.zero_grad(set_to_none=True)  # the recorded gradients are the graph's
-        # Of this thread only: other candidates go on while this one records.
-        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+        with gpu.recording(graph, self._step.data.device):
             self._step()
         self._graph = graph

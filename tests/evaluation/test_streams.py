@@ -17,8 +17,8 @@ class Pretend:
 
     device = torch.device("cpu")
 
-    def __init__(self, sizes, fails=()):
-        self.sizes, self.fails = sizes, list(fails)
+    def __init__(self, sizes, fails=(), failure="OutOfMemoryError: CUDA out of memory"):
+        self.sizes, self.fails, self.failure = sizes, list(fails), failure
         self.inside, self.seen = [], []
         self.lock = threading.Lock()
 
@@ -36,7 +36,7 @@ class Pretend:
             failed = candidate.slot in self.fails
             if failed:
                 self.fails.remove(candidate.slot)
-        failure = "OutOfMemoryError: CUDA out of memory" if failed else None
+        failure = self.failure if failed else None
         yield Evaluation(slot=candidate.slot, score=None if failed else 0.5, failure=failure)
 
     def close(self):
@@ -60,11 +60,24 @@ def test_only_what_fits_trains_at_once():
     assert (7,) in pretend.seen  # larger than all there is: alone
 
 
-def test_out_of_memory_means_once_more_alone():
-    pretend = Pretend([1] * 6, fails=[2, 3])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
+        "AcceleratorError: CUDA error: out of memory",
+        "RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    ],
+)
+def test_out_of_memory_means_once_more_alone(failure):
+    pretend = Pretend([1] * 6, fails=[2, 3], failure=failure)
     assert all(e.failure is None for e in run(pretend, 6))
     retried = [inside for inside in pretend.seen if inside in {(2,), (3,)}]
     assert len(retried) >= 2
+
+
+def test_other_failures_stand():
+    failure = "DivergedError: the loss became nan in epoch 1 of fold 2"
+    assert run(Pretend([1], fails=[0], failure=failure), 1)[0].failure == failure
 
 
 def test_out_of_memory_alone_is_a_failure():
@@ -90,9 +103,10 @@ def test_a_gate_lets_a_large_one_in_before_small_ones_that_came_later():
     assert order[0] == 10
 
 
-def test_streams_must_be_one_or_more():
-    with pytest.raises(ValueError, match="at least one stream; got 0"):
-        StreamsEvaluator(Pretend([]), 0, memory=1)
+@pytest.mark.parametrize("streams", [0, 17])
+def test_streams_are_1_to_16(streams):
+    with pytest.raises(ValueError, match=f"1 to 16 streams; got {streams}"):
+        StreamsEvaluator(Pretend([]), streams, memory=1)
 
 
 def test_the_estimate_grows_with_folds_and_batch():

@@ -1,4 +1,5 @@
 import shutil
+import weakref
 
 import numpy as np
 import pytest
@@ -6,13 +7,14 @@ import pytest
 from data_prep.dataset import open_store
 from data_prep.errors import DataError
 from data_prep.prepare import prepare
-from ecg_nas.errors import ConfigError
+from ecg_nas.errors import ConfigError, RunError
 from ecg_nas.evaluation import training as module
 from ecg_nas.evaluation.base import Candidate
 from ecg_nas.evaluation.config import EarlyConfig
 from ecg_nas.evaluation.folds import FoldConfig, hold_out
 from ecg_nas.evaluation.training import TrainingEvaluator
 from ecg_nas.training.config import EngineConfig, TrainConfig
+from ecg_nas.training.engine import train_candidate
 from ecg_nas.training.metrics import macro_f1
 from search_spaces import load
 
@@ -29,7 +31,7 @@ def candidate(window="narrow", slot=0):
             return Candidate(slot=slot, architecture=arch, seed=slot)
 
 
-def evaluator(store, epochs=1, engine=None, early=None, **folds):
+def evaluator(store, epochs=1, engine=None, early=None, trainer=train_candidate, **folds):
     recipe = TrainConfig(epochs=epochs, batch=16, learning_rate=1e-2, keep_every=1)
     return TrainingEvaluator(
         store,
@@ -38,6 +40,7 @@ def evaluator(store, epochs=1, engine=None, early=None, **folds):
         folds=FoldConfig(**{"n_folds": 2, **folds}),
         engine=engine,
         early=early,
+        trainer=trainer,
     )
 
 
@@ -146,3 +149,36 @@ def test_a_training_that_can_be_foretold_ends(small_store):
     (result,) = evaluator(small_store, epochs=20, early=early).evaluate([candidate()])
     assert len(result.metrics["curve"]) == 3
     assert result.score == result.metrics["foretold"]
+
+
+class Held:
+    """Stands for the tensors of a training."""
+
+
+def failing(held):
+    def train(*_, **__):
+        tensors = Held()
+        held.append(weakref.ref(tensors))
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore")
+
+    return train
+
+
+def test_memory_is_freed_when_nothing_holds_a_failed_training_any_more(small_store, monkeypatch):
+    held, alive = [], []
+    monkeypatch.setattr(module.gpu, "recover", lambda device: alive.append(held[0]() is not None))
+    tried = evaluator(small_store, trainer=failing(held))
+    (result,) = tried.evaluate([candidate()])
+    assert result.failure.startswith("RuntimeError: CUDA error: an illegal")
+    assert alive == [False]
+
+
+def test_a_lost_gpu_ends_the_run_instead_of_failing_every_candidate(small_store, monkeypatch):
+    def lost(device):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore")
+
+    monkeypatch.setattr(module.gpu, "recover", lost)
+    tried = evaluator(small_store, trainer=failing([]))
+    with pytest.raises(RunError, match="GPU must go on working") as caught:
+        list(tried.evaluate([candidate()]))
+    assert "\n" not in str(caught.value)
