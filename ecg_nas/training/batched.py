@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from ecg_nas import seeds
-from ecg_nas.training import gpu, precision, recipe
+from ecg_nas.training import gpu, norms, precision, recipe
 from ecg_nas.training.augment import Augment
 from ecg_nas.training.config import TrainConfig
 from ecg_nas.training.data import DeviceData, beat_weights, epochs, thin
@@ -48,6 +48,7 @@ class FoldBatch:
         self.parameters, self.buffers = stack_module_state(list(modules))
         self._modules = modules
         self._shape = deepcopy(modules[0]).to("meta")
+        norms.side_by_side(self._shape)
 
     def losses(
         self, x: Tensor, context: Tensor, y: Tensor, weights: Tensor, smoothing: float
@@ -152,14 +153,14 @@ def peak_bytes(
 ) -> int:
     """Return about how much device memory ``FoldsTraining`` takes beside the data, without trying.
 
-    A step is played on tensors without content. What its backward pass keeps is counted, and as
-    much again for what it makes.
+    A step of one fold is played on tensors without content. What its backward pass keeps is
+    counted, and as much again for what it makes.
     """
     with torch.device("meta"):
-        model = FoldBatch([build().train() for _ in range(folds)])
+        model = FoldBatch([build().train()])
 
     def like(tensor: Tensor) -> Tensor:
-        shape = (folds, config.batch, *tensor.shape[1:])
+        shape = (1, config.batch, *tensor.shape[1:])
         return torch.empty(shape, dtype=tensor.dtype, device="meta")
 
     x, context, y = like(data.x), like(data.context), like(data.y)
@@ -171,12 +172,12 @@ def peak_bytes(
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        weights = torch.empty((folds, config.batch), device="meta")
+        weights = torch.empty((1, config.batch), device="meta")
         losses = model.losses(x, context, y, weights, config.label_smoothing)
     del losses
     state = sum(value.nbytes for value in model.parameters.values())
     # Weights, gradients, both moments of AdamW and the average; the libraries' working space.
-    return 2 * sum(kept.values()) + 5 * state + 2 * x.nbytes + 2**26
+    return folds * (2 * sum(kept.values()) + 5 * state + 2 * x.nbytes) + 2**26
 
 
 def _built(

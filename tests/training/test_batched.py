@@ -1,8 +1,11 @@
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ecg_nas.training import batched, recipe
 from ecg_nas.training.batched import FoldBatch, FoldsTraining
@@ -181,3 +184,64 @@ def test_a_network_is_the_same_before_and_after_it_was_in_a_batch(beats):
     for module, state in zip(FoldBatch(modules).modules(), before, strict=True):
         for name, value in module.state_dict().items():
             assert torch.equal(value, state[name])
+
+
+def test_a_step_is_a_few_hundred_operations(beats):
+    """On a GPU each is a kernel, which takes longer to start than to run."""
+
+    class Count(TorchDispatchMode):
+        n = 0
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            self.n += not func.is_view
+            return func(*args, **(kwargs or {}))
+
+    training = FoldsTraining(
+        builder(chain(["conv_3", "sep_conv_7", "conv_5", "squeeze_excite"], cells=2)),
+        beats,
+        folds_of(beats),
+        replace(CONFIG, batch=8),
+        fold_seeds=(1, 2, 3),
+        steps=1,
+    )
+    training.epoch()
+    with Count() as count:
+        training._step()
+    assert len(training._step.model.parameters) > 60
+    assert count.n < 6 * len(training._step.model.parameters)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_training_is_freed_without_waiting_for_the_garbage_collector(beats, fails):
+    x = beats.x * torch.nan if fails else beats.x
+
+    def train():
+        training = FoldsTraining(
+            builder(chain(["conv_3"])),
+            replace(beats, x=x),
+            folds_of(beats),
+            CONFIG,
+            fold_seeds=(1, 2, 3),
+            steps=2,
+        )
+        held.append(weakref.ref(training._step))
+        training.epoch()
+
+    held = []
+    gc.collect()
+    gc.disable()
+    try:
+        if fails:
+            with pytest.raises(DivergedError):
+                train()
+        else:
+            train()
+        assert held[0]() is None
+    finally:
+        gc.enable()
+
+
+def test_a_network_that_draws_is_refused(beats, small_net):
+    """Its numbers would come from one generator for all folds and all other trainings."""
+    with pytest.raises(RuntimeError, match="random"):
+        train_folds(small_net, beats, folds_of(beats), CONFIG, fold_seeds=(1, 2, 3), steps=1)
