@@ -7,7 +7,7 @@ too. Nothing here is used by a search.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
@@ -192,19 +192,30 @@ def loader_steps(
 ) -> int:
     """Train for some steps on batches from a ``DataLoader``, and return the beats that were seen.
 
-    As most training scripts do: a data set of tensors, shuffled, collated beat by beat.
+    As most training scripts do: a data set of tensors on the host, shuffled, collated beat by beat
+    and moved to the device batch by batch.
     """
-    index = torch.from_numpy(rows[: steps * config.batch])
+    kept = rows[: steps * config.batch]
+    index = torch.from_numpy(kept).to(data.device)
+    beats = TensorDataset(
+        data.x[index].cpu(),
+        data.context[index].cpu(),
+        torch.from_numpy(data.labels[kept]),
+        torch.ones(len(kept)),
+    )
     loader = DataLoader(
-        TensorDataset(data.x[index], data.context[index], data.y[index], torch.ones(len(index))),
+        beats,
         batch_size=config.batch,
         shuffle=True,
         generator=torch.Generator().manual_seed(0),
     )
+    batches = (tuple(part.to(data.device) for part in batch) for batch in loader)
     network = _built(build, data, 0, threads)
     with _threads(threads):
-        _loop(network, iter(loader), data, config, len(loader), 0)
-    return len(index)
+        _loop(network, batches, data, config, len(loader), 0)
+    if data.device.type == "cuda":
+        torch.cuda.synchronize(data.device)  # whoever times this means steps that are done
+    return len(kept)
 
 
 def _built(
@@ -216,7 +227,7 @@ def _built(
 
 def _loop(
     network: nn.Module,
-    batches: Iterator[tuple[Tensor, Tensor, Tensor, Tensor]],
+    batches: Iterable[tuple[Tensor, ...]],
     data: DeviceData,
     config: TrainConfig,
     total: int,

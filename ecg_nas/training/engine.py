@@ -38,12 +38,14 @@ def reason(engine: EngineConfig, device: torch.device) -> str:
     """Return in words which way ``engine`` trains on ``device``, and why."""
     way = settled(engine, device)
     units = "has" if precision.has_matrix_units(device) else "has no"
-    how = {
-        "together": "folds together as one batched model, its steps recorded as a CUDA graph"
-        if device.type == "cuda"
-        else "folds together as one batched model",
-        "alone": "folds one after the other, one thread each, candidates in parallel processes",
-    }[way.folds]
+    on_gpu = device.type == "cuda"
+    if way.folds == "together":
+        recorded = ", its steps recorded as a CUDA graph" if on_gpu else ""
+        how = f"folds together as one batched model{recorded}"
+    else:
+        # Each needs torch's random state to itself, which threads share and processes do not.
+        candidates = "and candidates too" if on_gpu else "candidates in parallel processes"
+        how = f"folds one after the other, one thread each, {candidates}"
     suited = settled(EngineConfig(), device)
     asked = [n for n in ("folds", "precision") if getattr(way, n) != getattr(suited, n)]
     because = f"; {' and '.join(asked)} as asked for" if asked else ""

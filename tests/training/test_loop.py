@@ -1,3 +1,5 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -53,6 +55,19 @@ def test_torch_is_left_as_it_was(beats, small_net):
 def test_inside_there_is_one_thread():
     with OwnRandomness(0, torch.device("cpu")).active():
         assert torch.get_num_threads() == 1
+
+
+def test_threads_do_not_draw_from_each_others_numbers():
+    def draw(seed):
+        with OwnRandomness(seed, torch.device("cpu")).active():
+            first = torch.rand(3)
+            time.sleep(0.01)
+            return torch.cat([first, torch.rand(3)])
+
+    alone = [draw(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for numbers, expected in zip(pool.map(draw, range(4)), alone, strict=True):
+            assert torch.equal(numbers, expected)
 
 
 def test_only_the_given_rows_are_used(beats, small_net):
