@@ -70,7 +70,7 @@ class TrainConfig:
     label_smoothing: float = 0.05
     keep_every: int = 4
     class_mass: float = 0.5
-    patient_mass: float = 1.0
+    patient_mass: float = 0.5
     max_weight: float = 10.0
     clip: float = 2.0
     ema: float = 0.0
