@@ -33,7 +33,7 @@ _WIDTHS: Final = {
     "digital_high": 8, "filter": 80, "samples": 8, "reserved": 32,
 }  # fmt: skip
 _NOTES: Final = "edf annotations"
-_KIND = re.compile(r"(?:ecg|ekg|lead)[ _-]+", re.IGNORECASE)
+_KIND = re.compile(r"(?:(?:ecg|ekg|lead)[ _-]+)+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +53,8 @@ class EdfRecording(Recording):
 
     Args:
         file: The file.
-        leads: As for ``leads.choose_leads``, by label (``ECG II`` and ``EKG II`` are ``II``);
-            ``None``: all with the unit of a voltage.
+        leads: As for ``leads.choose_leads``, by label (``ECG II`` and ``EKG Lead II`` are
+            ``II``); ``None``: all with the unit of a voltage.
         units: Unit of all leads, in place of what the file says.
 
     Raises:
@@ -69,13 +69,18 @@ class EdfRecording(Recording):
         header = _header(file)
         self._start, self._n_frames, frame_s = header.start, header.n_frames, header.frame_s
         self._width = header.width
-        voltages = [s for s in header.signals if s.unit.casefold() in MILLIVOLT or units]
+        voltages = [
+            signal
+            for signal in header.signals
+            if signal.label.casefold() != _NOTES
+            and (signal.unit.casefold() in MILLIVOLT or units is not None)
+        ]
         names = tuple(_KIND.sub("", signal.label, count=1) for signal in voltages)
         columns = chosen(names, leads, where=f"the file {file} (signals in V, mV or uV)")
         self._signals = [voltages[column] for column in columns]
         self._scales = [MILLIVOLT[(units or s.unit).casefold()] for s in self._signals]
         self.leads = tuple(names[column] for column in columns)
-        self.signals = tuple(columns)
+        self.signals = tuple(header.signals.index(signal) for signal in self._signals)
         self._rate = max(signal.samples for signal in self._signals)
         self.fs_hz = self._rate / frame_s
         self._places = self._frame_places(header, frame_s)
@@ -124,7 +129,9 @@ class EdfRecording(Recording):
         places = np.arange(self._n_frames, dtype=np.int64) * self._rate
         if not header.is_interrupted:
             return places
-        onsets = self._onsets(next((s for s in header.signals if s.label.lower() == _NOTES), None))
+        onsets = self._onsets(
+            next((s for s in header.signals if s.label.casefold() == _NOTES), None)
+        )
         places = np.rint((onsets - onsets[0]) / frame_s * self._rate).astype(np.int64)
         # Clocks are rounded: what is off by less than a sample is no pause.
         near = np.abs(np.diff(places) - self._rate) <= 1

@@ -202,6 +202,26 @@ def test_interrupted_edf_has_its_pauses(tmp_path, signal):
     reads(open_recording(file), expected)
 
 
+def test_edf_without_units_has_the_leads_that_it_names(tmp_path, signal):
+    file = write_edf(
+        tmp_path / "r.edf", [signal[:, 0], signal[:, 1]], per_frame=(250, 250),
+        labels=("EKG Lead II", "Lead V1"), units=("", ""), onsets=np.arange(80.0),
+    )  # fmt: skip
+    assert "none" in refused(file)
+    recording = open_recording(file, units="mV")
+    assert recording.leads == ("II", "V1")  # not the signal that holds the file's annotations
+    assert recording.n_samples == 20_000
+
+
+def test_edf_leads_know_their_place_among_all_signals(tmp_path, signal):
+    file = write_edf(
+        tmp_path / "r.edf", [signal[:, 0]] * 3, per_frame=(250, 250, 250),
+        labels=("Resp", "ECG V1", "ECG II"), units=("Ohm", "uV", "uV"),
+    )  # fmt: skip
+    assert open_recording(file, leads=("II", "V1")).signals == (2, 1)
+    assert open_recording(file, leads=("#0",)).signals == (1,)
+
+
 def test_edf_that_cannot_be_used(tmp_path, signal):
     file = write_edf(tmp_path / "r.edf", signal.T, per_frame=(250, 250))
     content = file.read_bytes()
