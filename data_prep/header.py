@@ -19,11 +19,15 @@ _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _NAME = re.compile(r"(?P<name>[^/\s]+)(/(?P<segments>\d+))?")
 _RATE = re.compile(rf"(?P<rate>{_NUMBER})(/{_NUMBER}(\({_NUMBER}\))?)?")
 _FORMAT = re.compile(r"(?P<format>\d+)(x(?P<frame>\d+))?(:\d+)?(\+(?P<offset>\d+))?")
-_GAIN = re.compile(rf"(?P<gain>{_NUMBER})(\(-?\d+\))?(/(?P<unit>\S+))?")
+_GAIN = re.compile(rf"(?P<gain>{_NUMBER})(\((?P<baseline>-?\d+)\))?(/(?P<unit>\S+))?")
+# What wfdb can read of them.
+_PLAIN_RATE = re.compile(r"\d+\.?\d*|\.\d+")
+_SIGNAL_FILE = re.compile(r"~|[-\w]+(\.\w*)?", re.ASCII)
 _INTEGER = re.compile(r"[-+]?\d+")
 
 # What WFDB takes where a header does not say.
-_DEFAULT_RATE_HZ = 250.0
+_DEFAULT_RATE_HZ = "250"
+_DEFAULT_GAIN = 200.0
 
 # Bits a sample of the formats that have a fixed width; the others are compressed.
 _BITS = {name: Fraction(int(name)) for name in ("8", "16", "24", "32")} | {
@@ -49,6 +53,8 @@ class Lead:
         offset: Bytes of the file before the first sample.
         unit: Unit of the values.
         calibrated: Whether there is a gain; without one, 200 steps a unit are taken.
+        gain: Steps a unit.
+        baseline: The step of 0.
     """
 
     name: str
@@ -58,6 +64,8 @@ class Lead:
     offset: int = 0
     unit: str = "mV"
     calibrated: bool = True
+    gain: float = _DEFAULT_GAIN
+    baseline: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +118,11 @@ def read_header(path: str | Path) -> Header:
         n_samples = _frames_of_files(path, channels)
     if not channels or not n_samples:
         raise DataError(f"record {path} must hold samples of at least one lead; it holds none")
+    if not states_length and len(lines[0].split()) > 3:
+        raise DataError(
+            f"the header {_file(path)} must give the number of samples, or leave it out; it gives "
+            f"0, and the files hold {n_samples}"
+        )
     return Header(fs_hz=fs_hz, n_samples=n_samples, channels=channels, states_length=states_length)
 
 
@@ -189,14 +202,17 @@ def _record_line(file: Path, line: str) -> tuple[re.Match[str], int, float, int]
             f"the header {file} must begin with a name and a number of leads; it does with {line!r}"
         )
     n_leads = int(_match(file, fields[1], _INTEGER, "a number of leads")[0])
-    fs_hz = _DEFAULT_RATE_HZ
+    rate = _DEFAULT_RATE_HZ
     if len(fields) > 2:
-        fs_hz = float(_match(file, fields[2], _RATE, "a sampling rate")["rate"])
+        rate = _match(file, fields[2], _RATE, "a sampling rate")["rate"]
+    fs_hz = float(rate)
     n_samples = 0
     if len(fields) > 3:
         n_samples = int(_match(file, fields[3], _INTEGER, "a number of samples")[0])
     if not math.isfinite(fs_hz) or fs_hz <= 0:
         raise DataError(f"the header {file} must give a sampling rate above 0; got {fields[2]}")
+    if _PLAIN_RATE.fullmatch(rate) is None:
+        raise DataError(f"the header {file} must give a sampling rate in plain digits; got {rate}")
     if min(n_leads, n_samples) < 0:
         raise DataError(f"the header {file} must not give numbers below 0; got {line!r}")
     return name, n_leads, fs_hz, n_samples
@@ -207,12 +223,16 @@ def _lead_line(file: Path, line: str) -> Lead:
     if len(fields) < 2:
         raise DataError(f"the header {file} must give each lead a file and a format; got {line!r}")
     _refuse_path(file, fields[0])
+    _match(file, fields[0], _SIGNAL_FILE, "signal files names of letters, digits, -, _ and one dot")
     form = _match(file, fields[1], _FORMAT, "a format for each lead")
     gain = _match(file, fields[2], _GAIN, "a gain for each lead") if len(fields) > 2 else None
     for field in fields[3:8]:
         _match(file, field, _INTEGER, "numbers for each lead")
     if form["frame"] is not None and int(form["frame"]) == 0:
         raise DataError(f"the header {file} must give leads of one sample a frame or more; {line}")
+    baseline = gain["baseline"] if gain else None
+    if baseline is None:
+        baseline = fields[4] if len(fields) > 4 else "0"
     return Lead(
         file=fields[0],
         name=fields[8] if len(fields) > 8 else "unnamed",
@@ -221,6 +241,8 @@ def _lead_line(file: Path, line: str) -> Lead:
         offset=int(form["offset"] or 0),
         unit=(gain["unit"] if gain else None) or "mV",
         calibrated=gain is not None and float(gain["gain"]) != 0,
+        gain=(float(gain["gain"]) if gain else 0) or _DEFAULT_GAIN,
+        baseline=int(baseline),
     )
 
 

@@ -208,6 +208,13 @@ def read_signal(
     out = np.empty((stop - start, len(columns)), dtype=np.float32)
     for place, (lead, scale) in enumerate(zip(channels, scales, strict=True)):
         values, per_frame = raw.e_p_signal[place], lead.per_frame
+        understood = raw.adc_gain[place], raw.baseline[place]
+        if understood != (lead.gain, lead.baseline):
+            raise DataError(
+                f"lead {lead.name} of record {path} must have gain and baseline as in 200.0(0)/mV; "
+                f"its header says {lead.gain:g} and {lead.baseline}, which would be read as "
+                f"{understood[0]:g} and {understood[1]}"
+            )
         if len(values) != (last - first) * per_frame:
             raise DataError(
                 f"lead {lead.name} of record {path} must hold {header.n_samples} samples as its "
