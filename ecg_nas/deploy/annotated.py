@@ -65,7 +65,7 @@ def target(recording: Path, out: Path, extension: str, form: Format | Literal["h
         name = re.sub(r"[^-\w]", "_", name, flags=re.ASCII)
     file = out / f"{name}.{suffix}"
     beside = recording.with_name(file.name)
-    for there in {file, beside}:
+    for there in (file, beside):
         if there.exists() and not _is_ours(there, form):
             raise DataError(
                 f"{there} must not be taken for another annotator's: it is there and was not "

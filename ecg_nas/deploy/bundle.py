@@ -13,6 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from data_prep.beats import BeatSpec
 from data_prep.errors import DataError
+from data_prep.labels import CLASSES
 from ecg_nas.errors import BundleError
 
 FORMAT = "ecg-nas bundle"
@@ -231,6 +232,11 @@ def load(folder: Path) -> Bundle:
         spec = BeatSpec.from_json(manifest.spec)
     except DataError as error:
         raise BundleError(f"{folder / MANIFEST}: {error}") from error
+    if tuple(manifest.classes) != spec.signal.classes or not set(manifest.classes) <= set(CLASSES):
+        raise BundleError(
+            f"a bundle's classes must be some of {', '.join(CLASSES)}, the same in its spec; "
+            f"{folder / MANIFEST} has {', '.join(manifest.classes)}"
+        )
     return Bundle(folder=folder, manifest=manifest, spec=spec)
 
 

@@ -89,8 +89,8 @@ def poincare(
     Returns:
         SVG text; of very many beats, every so manieth.
     """
-    # Rare classes are drawn whole, and over the frequent ones.
-    order = sorted(set(classes), key=lambda kind: -list(classes).count(kind))
+    # Rare classes are drawn whole, and over the frequent ones; a set has an order of its own.
+    order = sorted(set(classes), key=lambda kind: (-list(classes).count(kind), kind))
     kinds = np.array(classes)
 
     def draw(figure: Any) -> None:

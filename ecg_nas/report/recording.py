@@ -18,7 +18,7 @@ from ecg_nas.report import _html
 
 _EXAMPLES: Final = 3
 _APART_S: Final = 60.0  # examples of one class
-_MOST_HOURS: Final = 72
+_MOST_ROWS: Final = 72  # of the table of hours; of a longer recording, one holds several
 _SPARSE: Final = 48  # pieces of the overview
 
 
@@ -33,6 +33,8 @@ def write(classified: ClassifiedRecording, bundle: Bundle, out: Path) -> None:
     before_s, after_s, kinds = neighbouring(classified)
     duration_s = classified.recording.duration_s
     by_hour = hourly(classified)
+    n_hours = len(next(iter(by_hour.values())))
+    together = -(-n_hours // _MOST_ROWS)
     page = _html.fill(
         "recording.html",
         result=figures,
@@ -45,9 +47,13 @@ def write(classified: ClassifiedRecording, bundle: Bundle, out: Path) -> None:
         ),
         poincare=_html.drawing(poincare(before_s, after_s, kinds)) if kinds else None,
         hours=[
-            {"hour": hour, **{kind: counts[hour] for kind, counts in by_hour.items()}}
-            for hour in range(min(len(next(iter(by_hour.values()))), _MOST_HOURS))
+            {
+                "hour": hour,
+                **{kind: sum(counts[hour : hour + together]) for kind, counts in by_hour.items()},
+            }
+            for hour in range(0, n_hours, together)
         ],
+        together=together,
         classes=[kind for kind in by_hour if kind != "?" or any(by_hour[kind])],
         examples=_examples(classified),
         clock=clock,
@@ -80,7 +86,7 @@ def _examples(classified: ClassifiedRecording) -> list[dict[str, Any]]:
             if (far and len(chosen) < _EXAMPLES - 1) or (beat == order[-1] and beat not in chosen):
                 chosen.append(beat)
         for beat in chosen:
-            name = f"example-{kind}-{beat}"
+            name = f"example-{place}-{beat}"
             examples.append(
                 {
                     "kind": kind,

@@ -109,6 +109,21 @@ def test_a_schema_error_says_where(copy):
         load(copy)
 
 
+def test_classes_are_letters_that_are_known(copy):
+    """They stand in pages and annotation files: whoever writes a manifest can give it a digest."""
+    plain = load(copy).manifest
+    evil = ['"><script>alert(1)</script>', *plain.classes[1:]]
+    spec = {**plain.spec, "signal": {**plain.spec["signal"], "classes": evil}}
+    for changed in (
+        replace(plain, classes=evil),
+        replace(plain, classes=evil, spec=spec),
+        replace(plain, classes=plain.classes[::-1]),
+    ):
+        (copy / MANIFEST).write_text(changed.to_text())
+        with pytest.raises(BundleError, match="classes must be some of N, S, V, F, Q"):
+            load(copy)
+
+
 def test_a_better_figure_written_into_the_manifest_is_found(copy):
     change_manifest(copy, lambda content: content["training"].update(fold_score=0.99))
     with pytest.raises(BundleError, match=r"manifest\.json was altered"):

@@ -1,4 +1,7 @@
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -89,6 +92,26 @@ def test_same_weights_same_bytes_and_a_bundle_replaces_a_bundle(exported, tmp_pa
     tiny_bundle(out, spec=spec)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == first
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_golden_beats_are_the_same_in_every_process():
+    code = """
+import hashlib, numpy
+from data_prep.beats import BeatSpec
+from ecg_nas.export.onnx import example_inputs
+inputs = example_inputs(BeatSpec(reference_beat=True), numpy.random.default_rng(0), beats=3)
+print(hashlib.sha256(b"".join(values.tobytes() for values in inputs.values())).hexdigest())
+"""
+    # With these, Python orders sets of the inputs' names in both ways.
+    ran = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed},
+            stdout=subprocess.PIPE,
+        )
+        for seed in ("1", "2")
+    ]  # fmt: skip
+    first, second = (process.communicate()[0] for process in ran)
+    assert first == second != b""
 
 
 def test_other_weights_other_bytes(exported):

@@ -3,6 +3,7 @@
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -45,6 +46,27 @@ def test_the_page_stands_alone_and_says_what_it_is_not(classified, tmp_path):
     assert len(ids) == len(set(ids))
 
 
+def test_hours_of_a_long_recording_are_counted_together(classified, tmp_path):
+    found, bundle = classified
+    n_hours = 24 * 40
+    long = SimpleNamespace(
+        name="long", leads=("MLII", "V1"), signals=(0, 1), fs_hz=250.0,
+        n_samples=n_hours * 3600 * 250, duration_s=n_hours * 3600.0,
+        read=lambda start, stop: np.zeros((stop - start, 2), dtype=np.float32),
+    )  # fmt: skip
+    samples = np.array([1, 2, 14 * 3600 * 250, n_hours * 3600 * 250 - 1])
+    made = replace(
+        found, recording=long, samples=samples, called=np.zeros(4, dtype=np.int64),
+        probabilities=found.probabilities[:4],
+    )  # fmt: skip
+    write(made, bundle, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "Beats by 14 hours, from that one on" in page
+    rows = re.findall(r'<th scope="row">(\d+)</th><td>(\d+)</td>', page)
+    assert [row for row in rows if row[1] != "0"] == [("0", "2"), ("14", "1"), ("952", "1")]
+    assert len(rows) == 69
+
+
 def test_a_recording_without_beats_has_a_page(classified, tmp_path):
     found, bundle = classified
     empty = replace(
@@ -65,4 +87,7 @@ def test_drawings_are_the_same_on_every_run():
     ):
         assert draw() == draw()
         ET.fromstring(draw())
+    drawn = poincare(before.repeat(2)[:5], after.repeat(2)[:5], ["V", "Q", "N", "S", "F"])
+    legend = [text.text for text in ET.fromstring(drawn).iter() if text.text in set("NSVFQ")]
+    assert legend == sorted(legend) == list("FNQSV")
     assert "2 ventricular" in overview(120.0, rate, counts, [])
