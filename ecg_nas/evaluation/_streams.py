@@ -14,7 +14,7 @@ from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from ecg_nas.evaluation.training import TrainingEvaluator
 from ecg_nas.training import gpu
 
-_SHARE = 0.8  # of the free memory; what is left is for what no estimate sees
+_SHARE = 0.6  # of the free memory; what is left is for cut beats and for what no estimate sees
 
 
 class StreamsEvaluator(Evaluator):
@@ -26,7 +26,7 @@ class StreamsEvaluator(Evaluator):
     Args:
         evaluator: What trains; its data stay on the device once.
         streams: Candidates at once, at most ``gpu.MOST_STREAMS``.
-        memory: Bytes that they may take together; by default most of what is free.
+        memory: Bytes that they may take together; by default more than half of what is free.
     """
 
     def __init__(

@@ -39,7 +39,8 @@ from search_spaces import Architecture, Cost, SearchSpace, load
 
 _log = logging.getLogger(__name__)
 
-_CACHE_BYTES = {"cpu": 320 * 2**20, "cuda": 8 * 2**30}
+_CACHE_BYTES = 320 * 2**20  # of cut beats, in each process
+_CACHE_SHARE = 0.2  # of a GPU's memory; trainings have most of the rest
 
 
 class TrainingEvaluator(Evaluator):
@@ -226,7 +227,10 @@ class TrainingEvaluator(Evaluator):
 
     def _cut(self, spec: BeatSpec) -> DeviceData:
         """Return the beats of ``spec``, from the few cut last if they are among them."""
-        limit = _CACHE_BYTES[self._device.type]
+        limit = _CACHE_BYTES
+        if self._device.type == "cuda":
+            total = torch.cuda.get_device_properties(self._device).total_memory
+            limit = int(_CACHE_SHARE * total)
         with self._cutting:
             data = self._cuts.pop(spec, None)
             if data is None:

@@ -87,7 +87,7 @@ def test_cuts_are_kept_within_bounds(small_store, monkeypatch):
     used = evaluator(small_store)
     list(used.evaluate(tried))
     assert len(used._cuts) == 2
-    monkeypatch.setattr(module, "_CACHE_BYTES", {"cpu": 1})
+    monkeypatch.setattr(module, "_CACHE_BYTES", 1)
     tight = evaluator(small_store)
     list(tight.evaluate(tried))
     assert len(tight._cuts) == 1
