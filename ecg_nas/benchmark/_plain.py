@@ -170,7 +170,7 @@ def train_plainly(
         order = torch.Generator().manual_seed(seeds.derive(seed, "order"))
         weights = beat_weights(data, rows, kept, config)
         batches = (
-            (data.x[batch], data.context[batch], data.y[batch], weights[batch])
+            (data.x, data.context, batch, data.y[batch], weights[batch])
             for indices in epochs(kept, config, steps, order)
             for batch in indices.to(data.device)
         )
@@ -209,7 +209,10 @@ def loader_steps(
         shuffle=True,
         generator=torch.Generator().manual_seed(0),
     )
-    batches = (tuple(part.to(data.device) for part in batch) for batch in loader)
+    batches = (
+        (x, context, torch.arange(len(x), device=data.device), *rest)
+        for x, context, *rest in ([part.to(data.device) for part in batch] for batch in loader)
+    )
     network = _built(build, data, 0, threads)
     with _threads(threads):
         _loop(network, batches, data, config, len(loader), 0)
@@ -242,8 +245,9 @@ def _loop(
         ]
     )
     network.train()
-    for step, (x, context, y, weights) in enumerate(batches):
-        loss = recipe.loss(network(*augment(x, context)), y, weights, config.label_smoothing)
+    for step, (x, context, rows, y, weights) in enumerate(batches):
+        logits = network(*augment(x, context, rows))
+        loss = recipe.loss(logits, y, weights, config.label_smoothing)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(parameters, config.clip)

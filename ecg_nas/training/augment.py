@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,6 +12,16 @@ from torch import Tensor
 from ecg_nas import seeds
 from ecg_nas.training.config import AugmentConfig
 from ecg_nas.training.data import DeviceData
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Room:
+    """The tensors that a batch is made in."""
+
+    x: Tensor
+    noise: Tensor
+    moved: Tensor
+    context: Tensor
 
 
 class Augment:
@@ -44,6 +55,7 @@ class Augment:
         # Half a period and less over the window: breathing and the electrode, never a P or T wave.
         t = torch.linspace(0, math.pi, samples, device=device)
         self._drifts = torch.stack([torch.ones_like(t), torch.cos(t), torch.sin(t)])
+        self._kept: _Room | None = None
 
     @classmethod
     def of(cls, data: DeviceData, config: AugmentConfig, seed: int) -> Augment:
@@ -56,39 +68,72 @@ class Augment:
             seed=seeds.derive(seed, "augment"),
         )
 
-    def __call__(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Return changed copies of ``x (beats, channels, samples)`` and ``context``."""
-        config, (beats, channels, _) = self._config, x.shape
+    def __call__(self, x: Tensor, context: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return changed copies of the beats ``rows`` of ``x`` and of ``context``.
+
+        They are good until the next call: nothing large is allocated in a step.
+
+        Args:
+            x: ``(all beats, channels, samples)``.
+            context: ``(all beats, features)``.
+            rows: ``(beats,)`` int64.
+        """
+        config = self._config
+        room = self._room(len(rows), x, context)
+        x = torch.index_select(x, 0, rows, out=room.x)
+        context = torch.index_select(context, 0, rows, out=room.context)
+        beats, channels, _ = x.shape
         if config.gain:
-            x = x * torch.exp(config.gain * self._normal(beats, 1, 1))
+            x.mul_(torch.exp(config.gain * self._normal(beats, 1, 1)))
         if config.wander:
-            x = x + config.wander * self._normal(beats, channels, 3) @ self._drifts
+            slow = config.wander * self._normal(beats, channels, 3)
+            x.add_(torch.matmul(slow, self._drifts, out=room.noise))
         if config.noise:
-            x = x + config.noise * self._normal(*x.shape)
+            x.add_(room.noise.normal_(generator=self.generator).mul_(config.noise))
         if config.shift:
-            x = self._shifted(x)
+            x = self._shifted(x, room.moved)
         if config.lead_dropout and self._leads > 1:
-            x = self._without_a_lead(x)
+            x.masked_fill_(self._lost(beats, channels), 0.0)
         if config.context_noise:
-            context = context + config.context_noise * self._normal(*context.shape)
+            context.add_(config.context_noise * self._normal(*context.shape))
         return x, context
 
-    def _shifted(self, x: Tensor) -> Tensor:
+    def _room(self, beats: int, x: Tensor, context: Tensor) -> _Room:
+        if self._kept is None or len(self._kept.x) != beats:
+            shape = (beats, *x.shape[1:])
+            self._kept = _Room(
+                x=x.new_empty(shape),
+                noise=x.new_empty(shape),
+                moved=x.new_empty(shape),
+                context=context.new_empty((beats, *context.shape[1:])),
+            )
+        return self._kept
+
+    def _shifted(self, x: Tensor, moved: Tensor) -> Tensor:
         """Return ``x`` moved by one number of samples, its edge value repeated into the gap."""
         most = self._config.shift
         by = torch.randint(-most, most + 1, (1,), **self._drawn)
-        return x.index_select(-1, (self._places - by).clamp(0, len(self._places) - 1))
+        if x.device.type != "cpu":  # where reading the number would wait for the device
+            places = (self._places - by).clamp(0, len(self._places) - 1)
+            return torch.index_select(x, -1, places, out=moved)
+        n = int(by)
+        if n > 0:
+            moved[..., n:] = x[..., :-n]
+            moved[..., :n] = x[..., :1]
+        elif n < 0:
+            moved[..., :n] = x[..., -n:]
+            moved[..., n:] = x[..., -1:]
+        return moved if n else x
 
-    def _without_a_lead(self, x: Tensor) -> Tensor:
-        """Return ``x`` with all channels of one lead at 0 in some beats.
+    def _lost(self, beats: int, channels: int) -> Tensor:
+        """Return which channels of which beats belong to a lead that is off: ``(…, …, 1)``.
 
         A lead that is off throughout has a flat median beat too, so the difference to it is 0.
         """
-        beats, channels, _ = x.shape
         lost = torch.rand((beats, 1, 1), **self._drawn) < self._config.lead_dropout
         lead = torch.randint(self._leads, (beats, 1, 1), **self._drawn)
-        of_channel = torch.arange(channels, device=x.device)[:, None] % self._leads
-        return torch.where(lost & (of_channel == lead), 0.0, x)
+        of_channel = torch.arange(channels, device=lead.device)[:, None] % self._leads
+        return lost & (of_channel == lead)
 
     def _normal(self, *shape: int) -> Tensor:
         return torch.randn(shape, **self._drawn)

@@ -233,7 +233,7 @@ class _Step:
         config, data = self.config, self.data
         assert self.batch is not None
         changed = [
-            augment(data.x[rows], data.context[rows])
+            augment(data.x, data.context, rows)
             for augment, rows in zip(self.augments, self.batch, strict=True)
         ]
         x, context = (torch.stack(parts) for parts in zip(*changed, strict=True))

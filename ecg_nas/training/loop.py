@@ -98,7 +98,7 @@ class Training:
         loss_sum = torch.zeros((), device=data.device)
         with self._randomness.active():
             for batch in next(self._epochs).to(data.device):
-                x, context = self._augment(data.x[batch], data.context[batch])
+                x, context = self._augment(data.x, data.context, batch)
                 with precision.of_forward(data.device, bfloat16=self._bfloat16):
                     logits = self.module(x, context)
                 loss = recipe.loss(

@@ -8,6 +8,7 @@ from ecg_nas.training.config import AugmentConfig
 
 OFF = AugmentConfig(gain=0, wander=0, noise=0, shift=0, context_noise=0)
 CPU = torch.device("cpu")
+ALL = torch.arange(64)
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def batch():
 
 
 def augmented(config, batch, seed=0):
-    return Augment(config, samples=50, leads=2, device=CPU, seed=seed)(*batch)
+    return Augment(config, samples=50, leads=2, device=CPU, seed=seed)(*batch, ALL)
 
 
 def test_switched_off_it_changes_nothing(batch):
@@ -46,7 +47,7 @@ def test_a_shift_moves_the_beat_and_repeats_its_edge(batch):
     seen = set()
     augment = Augment(replace(OFF, shift=2), samples=50, leads=2, device=CPU, seed=0)
     for _ in range(40):
-        x, _ = augment(*batch)
+        x, _ = augment(*batch, ALL)
         for by in range(-2, 3):
             if torch.equal(x[..., 2:-2], batch[0].roll(by, -1)[..., 2:-2]):
                 seen.add(by)
@@ -73,3 +74,23 @@ def test_a_lost_lead_takes_all_its_channels_and_no_other_lead(batch):
     assert not zero.all(dim=1).any()
     assert 0.25 < float(zero.any(dim=1).float().mean()) < 0.75
     assert torch.equal(x[~zero], batch[0][~zero])
+
+
+@pytest.mark.parametrize("beats", [64, 7])
+def test_only_the_asked_beats_are_copied(batch, beats):
+    rows = torch.randperm(64, generator=torch.Generator().manual_seed(2))[:beats]
+    augment = Augment(OFF, samples=50, leads=2, device=CPU, seed=0)
+    augment(*batch, ALL)
+    x, context = augment(*batch, rows)
+    assert torch.equal(x, batch[0][rows])
+    assert torch.equal(context, batch[1][rows])
+
+
+def test_a_step_makes_no_new_large_tensor(batch):
+    augment = Augment(AugmentConfig(lead_dropout=0.1), samples=50, leads=2, device=CPU, seed=0)
+    places = {augment(*batch, ALL)[0].data_ptr() for _ in range(30)}
+    assert len(places) <= 2  # moved or not
+    with torch.profiler.profile(profile_memory=True) as profile:
+        augment(*batch, ALL)
+    taken = max(event.self_cpu_memory_usage for event in profile.events())
+    assert taken < batch[0].nbytes / 2

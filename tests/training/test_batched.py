@@ -135,14 +135,16 @@ def test_a_step_reads_nothing_back_from_the_device(beats, monkeypatch):
         beats, x=beats.x.to("meta"), context=beats.context.to("meta"), y=beats.y.to("meta")
     )
     monkeypatch.setattr(
-        batched.Augment, "of", lambda *_: lambda x, context: (x * 1.1, context * 1.1)
+        batched.Augment,
+        "of",
+        lambda *_: lambda x, context, rows: (x[rows] * 1.1, context[rows] * 1.1),
     )
     modules = [build().to("meta").train() for _ in range(3)]
     monkeypatch.setattr(
         recipe, "optimizer", lambda parameters, *_, **__: torch.optim.SGD(parameters, lr=0.1)
     )  # AdamW looks at its rate once, when it is made
     step = batched._Step(modules, meta, CONFIG, (1, 2, 3), bfloat16=False)
-    step.weights = torch.ones(3, 5, device="meta")
+    step.weights = torch.ones(3, len(beats.labels), device="meta")
     step.batch = torch.zeros(3, 16, dtype=torch.int64, device="meta")
     step()
 
