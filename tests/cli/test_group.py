@@ -184,3 +184,9 @@ def test_json_knows_numpy_and_undefined_values(tmp_path):
         {"a": np.float64("nan"), "b": np.arange(2), "c": [float("inf"), 1.5], 3: np.int64(7)},
     )
     assert json.loads(target.read_text()) == {"a": None, "b": [0, 1], "c": [None, 1.5], "3": 7}
+
+
+def test_python_runs_the_package_too():
+    words = [sys.executable, "-m", "ecg_nas", "--version"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("python -m ecg_nas ")
