@@ -3,7 +3,8 @@
 Small networks leave a GPU idle: most of a step is the launching of kernels. The folds of a
 candidate have the same shapes, so ``torch.func`` runs them in the same kernels (grouped
 convolutions, batched products), and the whole step, from looking up the beats to the new weights,
-is recorded once as a CUDA graph and replayed. Nothing waits for the device within an epoch.
+is recorded once as a CUDA graph and replayed. But for the recording nothing waits for the device
+within an epoch.
 
 Every fold keeps its own initial weights, order, noise, beat weights and gradient norm: but for
 rounding it is the training that ``loop.train`` gives it alone.

@@ -110,6 +110,7 @@ def test_the_same_seeds_give_the_same_bits(beats):
 
 
 def test_bfloat16_rounds_but_learns_the_same(beats):
+    """On a CPU under vmap autocast reaches products alone; on a GPU convolutions too."""
     build = builder(chain(["conv_1"]))
     told = {False: [], True: []}
     for bfloat16, losses in told.items():
