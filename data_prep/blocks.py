@@ -99,6 +99,7 @@ class RecordingReader:
             first, last = (round((block + k) * BLOCK_S * self._fs_hz) for k in (0, 1))
             own = slice(*np.searchsorted(positions, (first, last)))
             self._signal.forget(last)
+            self._cut.forget(first - self._spec.before)
             yield self._block(samples[own], positions[own], up_to=last)
         self._finish()
 

@@ -3,12 +3,15 @@
 import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from bundles import SIGNAL, ectopic_signal, tiny_bundle
 
+from data_prep import detect
 from data_prep.beats import BeatSpec
+from data_prep.blocks import RecordingReader
 from data_prep.dataset import open_store
 from data_prep.errors import DataError
 from data_prep.formats import open_recording
@@ -101,6 +104,27 @@ def test_beats_that_a_blocks_end_cuts_are_cut_whole(classifier, long_record):
     whole = classify_recording(classifier, recording, beats="x", piece_s=1e6)
     assert parts.samples.tolist() == samples.tolist()
     np.testing.assert_array_equal(parts.probabilities, whole.probabilities)
+
+
+@pytest.mark.parametrize("baseline", ["two-median", "high-pass", "none"])
+@pytest.mark.parametrize("given", [False, True])
+def test_memory_does_not_grow_with_the_recording(monkeypatch, baseline, given):
+    n_samples = 3 * 3600 * 125
+    signal = ectopic_signal(np.random.default_rng(2), seconds=600)[0]
+    recording = SimpleNamespace(
+        fs_hz=125.0, leads=("MLII", "V1"), n_samples=n_samples, duration_s=3 * 3600.0,
+        read=lambda start, stop: signal[np.arange(start, stop) % len(signal)],
+    )  # fmt: skip
+    reader = RecordingReader(recording, BeatSpec(signal=SIGNAL, baseline=baseline))
+    beats = np.arange(50, n_samples, 100)
+    kept, found = 0, 0
+    # Not the detectors, which take seconds.
+    monkeypatch.setattr(detect, "_detect_block", lambda signal, fs_hz: beats[: len(signal) // 100])
+    for block in reader.given(beats) if given else reader.detected():
+        kept = max(kept, len(reader._cut.values), len(reader._signal.values))
+        found += len(block.samples)
+    assert found > 0.99 * len(beats)
+    assert kept < 4 * 600 * 125
 
 
 def test_ec57_of_the_written_annotations_is_that_of_evaluate(
