@@ -188,6 +188,19 @@ def test_tables_and_records_as_others_write_them(tab, folder, tmp_path):
     assert tab.errors == []
 
 
+def test_a_table_may_be_longer_than_what_is_read_at_once(tab, folder, tmp_path):
+    signal = ectopic_signal(np.random.default_rng(2), fs_hz=10_000.0, seconds=28)[0]
+    file = write_csv(tmp_path / "x.csv", signal, fs_hz=1e4, leads=("MLII (mV)", "V1 (mV)"))
+    tab.open((folder / "usual.html").as_uri())
+    short = drop(tab, file)
+    assert short.count("\n") > 20
+    # Spaces, and blank lines at the end.
+    text = file.read_text().replace("\n", " " * 40 + "\r\n") + "\r\n \r\n"
+    file.write_text(text)
+    assert len(text) > 2**24 > len(text) / 2
+    assert drop(tab, file) == short
+
+
 def test_a_rate_that_the_times_deny_is_refused_and_the_file_can_be_chosen_again(tab, folder):
     tab.open((folder / "usual.html").as_uri())
     tab.evaluate("document.getElementById('rate').value = '250'")

@@ -10,6 +10,9 @@ const MISSING = new Set([
   "", "-", "#n/a", "#n/a n/a", "#na", "-1.#ind", "-1.#qnan", "-nan", "1.#ind", "1.#qnan", "<na>",
   "n/a", "na", "null", "nan", "none",
 ]);
+const PIECE = 1 << 24;
+const HEAD = 1 << 16;
+const LONGEST_LINE = 1 << 20;
 const OTHER_RATE = 0.01; // times that tell a rate so far from the asked one deny it
 const SECONDS = { s: 1, sec: 1, second: 1, seconds: 1, ms: 1e-3 };
 const OF_BEATS = /^(sample|samples|time|time_s|until_s|class|symbol|p_.*)$/;
@@ -44,24 +47,33 @@ function headOf(lines, name) {
   return { separator, columns, count };
 }
 
-function linesOf(text, name) {
-  const lines = text.replace(/\s+$/, "").split(/\r?\n/);
-  if (text.includes("\0") || lines.length < 2) {
-    throw new InputError(`${name} must be text with a line a sample; it is not`);
+/** Yield {lines, share}, piece by piece: a day of samples is more text than a string can hold. */
+async function* piecesOf(file) {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (let at = 0; at < file.size; at += PIECE) {
+    const bytes = await file.slice(at, at + PIECE).arrayBuffer();
+    const text = rest + decoder.decode(bytes, { stream: at + PIECE < file.size });
+    const lines = text.split(/\r?\n/);
+    rest = lines.pop();
+    if (text.includes("\0") || rest.length > LONGEST_LINE) throw noText(file.name);
+    yield { lines, share: at / file.size };
   }
-  return lines;
+  if (rest) yield { lines: [rest], share: 1 };
 }
 
-/** Tell whether a text file holds beats (columns sample or time_s, class …), not a signal. */
-export function holdsBeats(text) {
-  const [first] = text.slice(0, 10000).replace(/^\ufeff/, "").split(/\r?\n/);
+const noText = (name) => new InputError(`${name} must be text with a line a sample; it is not`);
+
+/** Tell by its head whether a text file holds beats (columns sample, class …), not a signal. */
+export function holdsBeats(head) {
+  const [first] = head.replace(/^\ufeff/, "").split(/\r?\n/);
   const names = cells(first, /[,;\t]/).map((cell) => cell.toLowerCase());
   return names.every((cell) => OF_BEATS.test(cell)) && names.some((cell) => /^(sample|time)/.test(cell));
 }
 
 /** Read beats from a text file: {samples} or {timesS}; rows of class "~" are no beats. */
 export function readBeatTable(text, name) {
-  const lines = linesOf(text, name);
+  const lines = text.trimEnd().split(/\r?\n/);
   const { separator, columns } = headOf([lines[0], "0"], name);
   const names = columns.map((column) => column.name.toLowerCase());
   const bySample = names.findIndex((cell) => cell.startsWith("sample"));
@@ -76,37 +88,72 @@ export function readBeatTable(text, name) {
 
 /**
  * Read a recording from a text file: {fsHz, leads: [{name, signal}]}, in mV.
- * `asked` gives what a file may not say itself: {fsHz, unit}.
+ * `asked` gives what a file may not say itself: {fsHz, unit}; `progress` is awaited with a share.
  */
-export function readTable(text, name, asked, millivolt) {
-  const lines = linesOf(text, name);
-  const { separator, columns, count } = headOf(lines, name);
+export async function readTable(file, asked, millivolt, progress) {
+  const { name } = file;
+  const head = (await file.slice(0, HEAD).text()).split(/\r?\n/);
+  if (head.length < 2 || head[0].includes("\0")) throw noText(name);
+  const { separator, columns, count } = headOf(head, name);
   const lower = columns.map((column) => column.name.toLowerCase());
   const time = lower.findIndex((cell) => TIMES.has(cell));
   const { places, scales } = leadsOf(columns, lower, time, { name, asked, millivolt });
-  const n = lines.length - count;
-  if (n < 2) throw new InputError(`${name} must hold a line a sample; it holds too few`);
-  const leads = places.map(() => new Float32Array(n));
-  const times = new Float64Array(n);
-  for (let row = 0; row < n; row++) {
-    const line = lines[count + row].split(separator);
-    if (line.length > columns.length) {
-      throw new InputError(`line ${count + row + 1} of ${name} must have ${columns.length} cells`);
+  const leads = places.map(() => growing(Float32Array));
+  const times = growing(Float64Array);
+  const take = (line, number) => {
+    const row = line.split(separator);
+    if (row.length > columns.length) {
+      throw new InputError(`line ${number} of ${name} must have ${columns.length} cells`);
     }
     places.forEach((place, k) => {
-      const value = numberOf(line[place], separator);
+      const value = numberOf(row[place], separator);
       if (value === undefined) {
-        throw new InputError(`line ${count + row + 1} of ${name} must hold numbers; it does not`);
+        throw new InputError(`line ${number} of ${name} must hold numbers; it does not`);
       }
-      leads[k][row] = Number.isFinite(value) ? value * scales[k] : NaN;
+      leads[k].push(Number.isFinite(value) ? value * scales[k] : NaN);
     });
-    if (time >= 0) times[row] = numberOf(line[time], separator) ?? NaN;
+    times.push(time >= 0 ? (numberOf(row[time], separator) ?? NaN) : NaN);
+  };
+  let [number, blank] = [0, 0];
+  for await (const { lines, share } of piecesOf(file)) {
+    await progress(share);
+    for (const line of lines) {
+      number++;
+      if (number <= count) continue;
+      // Lines that hold nothing are samples without value, but not at the end.
+      if (line.trim() === "") blank++;
+      else {
+        for (; blank > 0; blank--) take("", number - blank);
+        take(line, number);
+      }
+    }
   }
-  const fsHz = rateOf(times, time >= 0 ? columns[time].unit : null, name, asked.fsHz);
+  if (times.length() < 2) throw new InputError(`${name} must hold a line a sample; it holds too few`);
+  const fsHz = rateOf(times.all(), time >= 0 ? columns[time].unit : null, name, asked.fsHz);
   if (!isRate(fsHz)) {
     throw new InputError(`${name} must have from 50 to 10,000 samples a second; it has ${fsHz}`);
   }
-  return { fsHz, leads: leads.map((signal, k) => ({ name: columns[places[k]].name, signal })) };
+  return {
+    fsHz, leads: leads.map((lead, k) => ({ name: columns[places[k]].name, signal: lead.all() })),
+  };
+}
+
+/** Return a typed array that grows: {push, length, all}. */
+function growing(Type) {
+  let values = new Type(1 << 16);
+  let n = 0;
+  return {
+    push(value) {
+      if (n === values.length) {
+        const more = new Type(2 * n);
+        more.set(values);
+        values = more;
+      }
+      values[n++] = value;
+    },
+    length: () => n,
+    all: () => values.slice(0, n),
+  };
 }
 
 /** Return the number in a cell, NaN where there is none, and undefined for anything else. */

@@ -10,14 +10,16 @@ const ending = (file) => file.name.slice(stem(file).length + 1).toLowerCase();
 
 /**
  * Read the dropped files: {name, fsHz, leads: [{name, signal}], beats}.
- * `beats` is {name, samples} in samples of the recording; null if no file gives some.
+ * `beats` is {name, samples} in samples of the recording; null if no file gives some. `progress` is
+ * awaited with the share of a long file that was read.
  */
-export async function readFiles(files, asked, rules) {
+export async function readFiles(files, asked, rules, progress) {
   const headers = files.filter((file) => ending(file) === "hea");
   const tables = files.filter((file) => ["csv", "tsv", "txt"].includes(ending(file)));
-  const texts = new Map();
-  for (const file of tables) texts.set(file, await file.text());
-  const signals = tables.filter((file) => !holdsBeats(texts.get(file)));
+  const signals = [];
+  for (const file of tables) {
+    if (!holdsBeats(await file.slice(0, 10000).text())) signals.push(file);
+  }
   if (headers.length + signals.length > 1) {
     throw new InputError("one recording at a time: a CSV file, or a header with its signal file");
   }
@@ -26,7 +28,7 @@ export async function readFiles(files, asked, rules) {
   if (headers.length) {
     recording = await readRecord(headers[0], files, known, rules);
   } else if (signals.length) {
-    const table = readTable(texts.get(signals[0]), signals[0].name, asked, rules.millivolt);
+    const table = await readTable(signals[0], asked, rules.millivolt, progress);
     recording = { name: stem(signals[0]), ...table };
   } else {
     throw new InputError(
@@ -41,7 +43,7 @@ export async function readFiles(files, asked, rules) {
     throw new InputError("the beats must come from one file; drop one annotation file only");
   }
   let beats = null;
-  if (table) beats = ofTable(texts.get(table), table.name, recording);
+  if (table) beats = ofTable(await table.text(), table.name, recording);
   else if (notes.length) beats = await ofNotes(notes[0], recording, rules);
   return { ...recording, beats };
 }

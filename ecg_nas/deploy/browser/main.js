@@ -60,7 +60,7 @@ function open(files) {
     at("setup").hidden = at("results").hidden = true;
     await progress("Reading", 0);
     const asked = { fsHz: Number(at("rate").value) || null, unit: at("unit").value || null };
-    const recording = await readFiles(files, asked, rules);
+    const recording = await readFiles(files, asked, rules, (share) => progress("Reading", share));
     state.recording = recording;
     showSetup(recording);
     const chosen = chooseLeads(recording.leads.map((lead) => lead.name), rules.leads);
