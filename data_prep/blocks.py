@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,8 @@ from data_prep.signal import (
     Conditioned,
     HighPass,
     condition_parts,
+    original_positions,
+    ratio,
     resampled_length,
     resampled_positions,
 )
@@ -71,7 +74,9 @@ class RecordingReader:
         self._again = _baseline(spec)
         # Filtered for the detector, and as the windows are cut.
         self._signal, self._cut = _Rolling(n_leads), _Rolling(n_leads)
-        self.quality = QualityMeter(n_leads, raw_fs_hz=recording.fs_hz, fs_hz=self._fs_hz)
+        # Not always quite that of the specification, which would move away from the recording.
+        filtered_hz = float(Fraction(recording.fs_hz) * ratio(recording.fs_hz, self._fs_hz))
+        self.quality = QualityMeter(n_leads, raw_fs_hz=recording.fs_hz, fs_hz=filtered_hz)
 
     def detected(self) -> Iterator[Block]:
         """Find and cut the beats, as an evaluation on detected beats does.
@@ -79,10 +84,10 @@ class RecordingReader:
         Raises:
             DataError: If the recording cannot be read.
         """
-        change = self._recording.fs_hz / self._fs_hz
+        rates = self._recording.fs_hz, self._fs_hz
         for found in detect_by_block(self._read, self._length, self._fs_hz):
-            samples = np.rint(found * change).astype(np.int64)
-            yield self._block(np.minimum(samples, self._recording.n_samples - 1), found)
+            samples = original_positions(found, *rates, self._recording.n_samples)
+            yield self._block(samples, found)
         self._finish()
 
     def given(self, samples: NDArray[np.int64]) -> Iterator[Block]:

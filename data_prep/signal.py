@@ -165,6 +165,24 @@ def resampled_positions(
     return np.minimum(scaled.astype(np.int64), n_samples - 1)
 
 
+def original_positions(
+    positions: ArrayLike, fs_from_hz: float, fs_to_hz: float, n_samples: int
+) -> NDArray[np.int64]:
+    """Return where positions in a signal of :func:`resample` lie before it, to the nearest sample.
+
+    Not by the rates themselves: where no small fraction is their ratio, that would be seconds off
+    at the end of a day.
+
+    Args:
+        positions: ``(n,)`` sample positions at ``fs_to_hz``.
+        fs_from_hz: Rate before.
+        fs_to_hz: Rate after.
+        n_samples: Length of the signal before; no position is at or past its end.
+    """
+    scaled = np.asarray(positions, dtype=np.float64) * float(1 / ratio(fs_from_hz, fs_to_hz))
+    return np.minimum(np.rint(scaled).astype(np.int64), n_samples - 1)
+
+
 def bridge_gaps(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     """Replace NaN by a straight line between its neighbours; a lead of NaN only becomes 0."""
     if not np.isnan(signal).any():

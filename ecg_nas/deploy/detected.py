@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from data_prep.dataset import SignalStore
 from data_prep.ec57 import compare
 from data_prep.record import Annotations
+from data_prep.signal import original_positions
 
 _NONE = -1
 
@@ -31,9 +32,9 @@ def with_detected_beats(store: SignalStore) -> SignalStore:
     for index, record in enumerate(store.records):
         signal = np.asarray(store.signal[record.offset : record.offset + record.length])
         found = detect(signal, store.signal_spec.fs_hz)
-        at = np.rint(found * (record.fs_hz / store.signal_spec.fs_hz)).astype(np.int64)
+        at = original_positions(found, record.fs_hz, store.signal_spec.fs_hz, record.n_samples)
         positions.append(found)
-        samples.append(np.minimum(at, record.n_samples - 1))
+        samples.append(at)
         records.append(np.full(len(found), index, dtype=np.int64))
     n_beats = sum(map(len, positions))
     beats = {

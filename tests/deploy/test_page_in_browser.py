@@ -54,6 +54,8 @@ def folder(bundle_folder, tmp_path_factory):
     write_record(folder / "w", signal=signal, fs_hz=360.0, leads=("V1", "MLII"), fmt="212")
     write_annotations(folder / "w", "atr", samples=beats, symbols=symbols, fs_hz=360.0)
     write_csv(folder / "c.csv", signal, fs_hz=360.0, leads=("V1 (mV)", "MLII (mV)"))
+    # No small fraction of the model's rate.
+    write_csv(folder / "o.csv", signal, fs_hz=249.98, leads=("V1 (mV)", "MLII (mV)"))
     return folder
 
 
@@ -74,15 +76,15 @@ def drop(tab, *files):
         (("w.hea", "w.dat", "w.atr"), "atr"),
         (("w.dat", "w.hea"), "detected"),
         (("c.csv",), "detected"),
+        (("o.csv",), "detected"),
     ],
 )  # fmt: skip
 def test_it_gives_the_beats_and_probabilities_of_classify(tab, folder, name, files, beats):
     tab.open((folder / f"{name}.html").as_uri())
     table = drop(tab, *(folder / file for file in files))
     bundle = load(folder / name)
-    recording = open_recording(
-        folder / ("c.csv" if "c.csv" in files else "w"), leads=bundle.spec.signal.leads
-    )
+    path = folder / (files[0] if files[0].endswith(".csv") else "w")
+    recording = open_recording(path, leads=bundle.spec.signal.leads)
     expected = classify_recording(Classifier(bundle), recording, beats=beats)
     assert len(expected.samples) > 90
     lines = "".join(annotated._csv_lines(expected)).splitlines()

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from bundles import SIGNAL, ectopic_signal, tiny_bundle
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import find_peaks
 
 from data_prep import detect
 from data_prep.beats import BeatSpec
@@ -104,6 +106,28 @@ def test_beats_that_a_blocks_end_cuts_are_cut_whole(classifier, long_record):
     whole = classify_recording(classifier, recording, beats="x", piece_s=1e6)
     assert parts.samples.tolist() == samples.tolist()
     np.testing.assert_array_equal(parts.probabilities, whole.probabilities)
+
+
+@pytest.mark.parametrize("fs_hz", [250.0, 249.98, 360.02])
+def test_found_beats_lie_where_they_are_at_any_rate(monkeypatch, fs_hz):
+    beats = np.round(np.arange(0.5, 2400, 0.8) * fs_hz).astype(np.int64)
+    signal = np.zeros((round(2400 * fs_hz), 2), dtype=np.float32)
+    signal[beats] = 1
+    # Smooth enough to pass the filters with a top where it was.
+    signal = gaussian_filter1d(signal, 0.012 * fs_hz, axis=0)
+
+    def tops(signal, fs_hz):
+        return find_peaks(signal[:, 0], height=signal.max() / 2)[0]
+
+    monkeypatch.setattr(detect, "_detect_block", tops)
+    recording = SimpleNamespace(
+        fs_hz=fs_hz, leads=("MLII", "V1"), n_samples=len(signal), duration_s=2400.0,
+        read=lambda start, stop: signal[start:stop].copy(),
+    )  # fmt: skip
+    reader = RecordingReader(recording, BeatSpec(signal=SIGNAL))
+    found = np.concatenate([block.samples for block in reader.detected()])
+    assert len(found) == len(beats)
+    assert np.abs(found - beats).max() <= 2
 
 
 @pytest.mark.parametrize("baseline", ["two-median", "high-pass", "none"])

@@ -3,9 +3,9 @@
 import { cutWindows, levels, medians, networkInputs, qrsSizes, rhythm } from "./beats.js";
 import { detect } from "./detect.js";
 import { doubts } from "./doubts.js";
-import { argMax, rint } from "./numbers.js";
+import { argMax } from "./numbers.js";
 import { inside, spans, unreadable } from "./quality.js";
-import { condition, resampledPositions, withBaseline } from "./signal.js";
+import { condition, originalPositions, ratio, resampledPositions, withBaseline } from "./signal.js";
 import { InputError } from "./wfdb.js";
 
 /**
@@ -27,19 +27,19 @@ export async function classifyRecording({ leads, fsHz, given, names, rules, run,
   const parts = condition(raw, fsHz, rules);
   await progress("Filtering", 0.5);
   const cut = withBaseline(parts, rules);
-  const n = raw[0].length;
   let samples = given;
   let positions;
   if (given) positions = resampledPositions(given, fsHz, rules.fs_hz, cut[0].length);
   else {
     const found = (share) => progress("Finding beats", share);
     positions = await detect(parts.signal, rules.fs_hz, rules, found);
-    samples = positions.map((at) => Math.min(rint(at * (fsHz / rules.fs_hz)), n - 1));
+    samples = originalPositions(positions, fsHz, rules.fs_hz, raw[0].length);
   }
   await progress("Cutting beats", 0);
   let windows = cutWindows(cut, positions, rules);
   const qrsMv = medians(windows.map((own) => qrsSizes(own, rules)), 0, leads.length);
-  const stretches = unreadable(raw, fsHz, parts.signal, rules.fs_hz, qrsMv, rules);
+  const [up, down] = ratio(fsHz, rules.fs_hz);
+  const stretches = unreadable(raw, fsHz, parts.signal, (fsHz * up) / down, qrsMv, rules);
   let readable = samples.map(() => true);
   if (!given) {
     const lost = inside(samples.map((at) => at / fsHz), spans(stretches, leads.length, leads.length));

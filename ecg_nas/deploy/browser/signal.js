@@ -57,6 +57,12 @@ export function resampledPositions(positions, fromHz, toHz, n) {
   return positions.map((position) => Math.min(rint(position * (up / down)), n - 1));
 }
 
+/** Return where positions in a resampled signal lie before it, in a signal of `n` samples. */
+export function originalPositions(positions, fromHz, toHz, n) {
+  const [up, down] = ratio(fromHz, toHz);
+  return positions.map((position) => Math.min(rint(position * (down / up)), n - 1));
+}
+
 /** Give every sample a value; return the filled signal and where there was none for long. */
 export function fillGaps(signal, fsHz, bridgeS) {
   const limit = Math.floor(bridgeS * fsHz);
