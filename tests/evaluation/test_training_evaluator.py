@@ -126,21 +126,23 @@ def test_impossible_folds_are_refused(settings):
         FoldConfig(**settings)
 
 
+@pytest.mark.parametrize("keep_every", [1, 4])
 @pytest.mark.parametrize("folds", ["alone", "together"])
-def test_watching_changes_nothing_and_notes_a_curve(folds, small_store):
+def test_watching_changes_nothing_and_notes_a_curve(folds, keep_every, small_store):
     found = []
     for mode in ("off", "watch"):
         made = evaluator(
             small_store,
             epochs=3,
             engine=EngineConfig(folds=folds),
-            early=EarlyConfig(mode=mode, keep_every=1),
+            early=EarlyConfig(mode=mode, keep_every=keep_every),
         )
         found += made.evaluate([candidate()])
     plain, watched = found
     assert watched.score == plain.score
-    # All held-out beats were looked at, so the curve ends at the score.
-    assert watched.metrics.pop("curve")[2] == plain.score
+    # All held-out beats were looked at, or the normal ones (who all came out alike) by a few that
+    # stand for the others: so the curve ends at the score.
+    assert watched.metrics.pop("curve")[2] == pytest.approx(plain.score, abs=1e-12)
     assert watched.metrics == plain.metrics
 
 
