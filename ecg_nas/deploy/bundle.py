@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from data_prep.beats import BeatSpec
 from data_prep.errors import DataError
 from data_prep.labels import CLASSES
+from data_prep.polarity import usual_qrs
 from ecg_nas.errors import BundleError
 
 FORMAT = "ecg-nas bundle"
@@ -237,7 +239,25 @@ def load(folder: Path) -> Bundle:
             f"a bundle's classes must be some of {', '.join(CLASSES)}, the same in its spec; "
             f"{folder / MANIFEST} has {', '.join(manifest.classes)}"
         )
+    _refuse_other_shapes(folder, manifest, spec)
     return Bundle(folder=folder, manifest=manifest, spec=spec)
+
+
+def _refuse_other_shapes(folder: Path, manifest: Manifest, spec: BeatSpec) -> None:
+    """Refuse what is said of beats that are not those of ``spec``."""
+    if tuple(manifest.context_names) != spec.context_names:
+        raise BundleError(
+            f"a bundle's context_names must be those of its spec, {', '.join(spec.context_names)}; "
+            f"{folder / MANIFEST} has {', '.join(manifest.context_names)}"
+        )
+    none = np.zeros((0, len(spec.signal.leads), spec.samples), dtype=np.float32)
+    n_leads, n_samples = usual_qrs(none, spec).shape
+    found = [] if manifest.usual_qrs is None else [len(lead) for lead in manifest.usual_qrs]
+    if found not in ([], [n_samples] * n_leads):
+        raise BundleError(
+            f"a bundle's usual_qrs must be {n_leads} leads of {n_samples} values, as its spec "
+            f"says; {folder / MANIFEST} has {', '.join(map(str, found))} values"
+        )
 
 
 def without_names(facts: Any) -> Any:

@@ -97,9 +97,13 @@ def compare(
     """Return how far a model is from ``expected``, and how often it chooses the same class.
 
     Raises:
-        BundleError: If the model does not run.
+        BundleError: If the model does not run, or gives another number of probabilities.
     """
     (found,) = session(model).run(None, dict(inputs))
+    if found.shape != expected.shape:
+        raise BundleError(
+            f"{model} must give {expected.shape} probabilities for {GOLDEN}; it gives {found.shape}"
+        )
     same = found.argmax(axis=1) == expected.argmax(axis=1)
     return float(np.abs(found - expected).max()), float(same.mean())
 
@@ -182,4 +186,6 @@ def read_golden(
             f"{path} must hold the arrays {', '.join(names)} and {output}; "
             f"it cannot be read ({error})"
         ) from error
+    if not all(values.ndim and len(values) for values in (*inputs.values(), expected)):
+        raise BundleError(f"{path} must hold beats; it holds none")
     return inputs, expected

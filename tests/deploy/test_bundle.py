@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bundles import TRAINING
+from bundles import TRAINING, int8_bundle
 
 from ecg_nas.deploy import place
-from ecg_nas.deploy.bundle import GOLDEN, MANIFEST, MODEL, Condition, load
+from ecg_nas.deploy.bundle import GOLDEN, MANIFEST, MODEL, Condition, entry, load
 from ecg_nas.deploy.verify import verify
 from ecg_nas.errors import BundleError
 from ecg_nas.export.card import model_card
@@ -122,6 +122,36 @@ def test_classes_are_letters_that_are_known(copy):
         (copy / MANIFEST).write_text(changed.to_text())
         with pytest.raises(BundleError, match="classes must be some of N, S, V, F, Q"):
             load(copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"context_names": ["pre_s"]}, "context_names must be those of its spec, pre/mean-1"),
+        ({"usual_qrs": [[0.0] * 25]}, "2 leads of 25 values, as its spec says; .* has 25"),
+        ({"usual_qrs": [[0.0] * 25, [0.0] * 24]}, "has 25, 24 values"),
+    ],
+)
+def test_what_is_said_of_beats_is_of_those_of_its_spec(copy, change, message):
+    altered = replace(load(copy).manifest, **change)
+    (copy / MANIFEST).write_text(altered.to_text())
+    with pytest.raises(BundleError, match=message):
+        load(copy)
+
+
+def test_golden_arrays_of_another_shape_are_refused_in_words(tmp_path):
+    folder = int8_bundle(tmp_path / "both")
+    arrays = dict(np.load(folder / GOLDEN))
+    plain = load(folder).manifest
+    for changed, message in (
+        ({name: values[:0] for name, values in arrays.items()}, "must hold beats; it holds none"),
+        ({**arrays, "probabilities_int8": arrays["probabilities"][:3]}, r"give \(3, 5\)"),
+    ):
+        np.savez(folder / GOLDEN, **changed)
+        files = {**plain.files, GOLDEN: entry(folder / GOLDEN)}
+        (folder / MANIFEST).write_text(replace(plain, files=files).to_text())
+        with pytest.raises(BundleError, match=message):
+            verify(folder)
 
 
 def test_a_better_figure_written_into_the_manifest_is_found(copy):

@@ -39,7 +39,7 @@ def folder(bundle_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as monkeypatch:
         runtime = real_runtime(monkeypatch)
-    upside_down = -np.exp(-(((np.arange(27) - 13) / 3) ** 2))
+    upside_down = -np.exp(-(((np.arange(25) - 12) / 3) ** 2))
     tiny_bundle(folder / "causal", spec=CAUSAL, usual_qrs=np.stack([upside_down] * 2))
     shutil.copytree(bundle_folder, folder / "usual")
     for name in ("causal", "usual"):
