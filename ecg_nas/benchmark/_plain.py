@@ -7,8 +7,9 @@ too. Nothing here is used by a search.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -169,11 +170,7 @@ def train_plainly(
         kept = thin(data, rows, config.keep_every)
         order = torch.Generator().manual_seed(seeds.derive(seed, "order"))
         weights = beat_weights(data, rows, kept, config)
-        batches = (
-            (data.x, data.context, batch, data.y[batch], weights[batch])
-            for indices in epochs(kept, config, steps, order)
-            for batch in indices.to(data.device)
-        )
+        batches = _looked_up(data, kept, weights, config, steps, order)
         network = _built(build, data, seed, threads)
         with _threads(threads):
             _loop(network, batches, data, config, steps * config.epochs, seed)
@@ -181,44 +178,72 @@ def train_plainly(
     return made
 
 
-def loader_steps(
+def some_steps(
     build: Callable[[], nn.Module],
     data: DeviceData,
     rows: NDArray[np.int64],
     config: TrainConfig,
     *,
     steps: int,
+    loader: bool,
     threads: int,
 ) -> int:
-    """Train for some steps on batches from a ``DataLoader``, and return the beats that were seen.
+    """Train for some steps and return the beats that were seen.
 
-    As most training scripts do: a data set of tensors on the host, shuffled, collated beat by beat
-    and moved to the device batch by batch.
+    Args:
+        build: Makes the untrained network from torch's random state.
+        data: A split on its device.
+        rows: Beats to train on.
+        config: The recipe.
+        steps: How many, or as many as there are beats for.
+        loader: Whether batches come from a ``DataLoader``, as in most training scripts (a data set
+            of tensors on the host, shuffled, collated beat by beat and moved to the device batch
+            by batch), or are looked up where they are, as ``train_plainly`` does.
+        threads: CPU threads.
     """
     kept = rows[: steps * config.batch]
-    index = torch.from_numpy(kept).to(data.device)
-    beats = TensorDataset(
-        data.x[index].cpu(),
-        data.context[index].cpu(),
-        torch.from_numpy(data.labels[kept]),
-        torch.ones(len(kept)),
-    )
-    loader = DataLoader(
-        beats,
-        batch_size=config.batch,
-        shuffle=True,
-        generator=torch.Generator().manual_seed(0),
-    )
+    steps = -(-len(kept) // config.batch)
+    once, order = replace(config, epochs=1), torch.Generator().manual_seed(0)
+    weights = torch.ones(len(data.labels), device=data.device)
     batches = (
-        (x, context, torch.arange(len(x), device=data.device), *rest)
-        for x, context, *rest in ([part.to(data.device) for part in batch] for batch in loader)
+        _loaded(data, kept, weights, config.batch, order)
+        if loader
+        else _looked_up(data, kept, weights, once, steps, order)
     )
     network = _built(build, data, 0, threads)
     with _threads(threads):
-        _loop(network, batches, data, config, len(loader), 0)
+        _loop(network, batches, data, once, steps, 0)
     if data.device.type == "cuda":
         torch.cuda.synchronize(data.device)  # whoever times this means steps that are done
     return len(kept)
+
+
+def _looked_up(
+    data: DeviceData,
+    rows: NDArray[np.int64],
+    weights: Tensor,
+    config: TrainConfig,
+    steps: int,
+    order: torch.Generator,
+) -> Iterator[tuple[Tensor, ...]]:
+    for indices in epochs(rows, config, steps, order):
+        for batch in indices.to(data.device):
+            yield data.x, data.context, batch, data.y[batch], weights[batch]
+
+
+def _loaded(
+    data: DeviceData,
+    rows: NDArray[np.int64],
+    weights: Tensor,
+    batch: int,
+    order: torch.Generator,
+) -> Iterator[tuple[Tensor, ...]]:
+    index = torch.from_numpy(rows).to(data.device)
+    parts = (data.x[index], data.context[index], data.y[index], weights[index])
+    beats = TensorDataset(*(part.cpu() for part in parts))
+    for loaded in DataLoader(beats, batch_size=batch, shuffle=True, generator=order):
+        x, context, *rest = (part.to(data.device) for part in loaded)
+        yield x, context, torch.arange(len(x), device=data.device), *rest
 
 
 def _built(
@@ -230,7 +255,7 @@ def _built(
 
 def _loop(
     network: nn.Module,
-    batches: Iterable[tuple[Tensor, ...]],
+    batches: Iterator[tuple[Tensor, ...]],
     data: DeviceData,
     config: TrainConfig,
     total: int,

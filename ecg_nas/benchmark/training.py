@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from ecg_nas import seeds
-from ecg_nas.benchmark._plain import loader_steps, train_plainly
+from ecg_nas.benchmark._plain import some_steps, train_plainly
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from ecg_nas.evaluation.training import TrainingEvaluator
 from search_spaces import Architecture
 
-_LOADER_STEPS = 40
+_STEPS = 40
 
 
 def plain_trainer() -> Callable[..., Any]:
@@ -47,8 +47,8 @@ def measure(
 
     Returns:
         ``reference_beats_per_s``, ``engine_beats_per_s`` (trained beats, all folds and epochs),
-        ``dataloader_beats_per_s`` (the first architecture alone, fed by a DataLoader) and
-        ``dataloader_reference_beats_per_s`` (the plain loop on that one), ``ratio``,
+        ``dataloader_beats_per_s`` and ``in_memory_beats_per_s`` (some plain steps of the first
+        architecture, fed by a DataLoader or as in the reference), ``ratio``,
         ``candidates_per_hour``, ``fold_trainings_per_hour``, ``scores`` (by architecture:
         engine, engine with another seed, reference), ``difference`` (mean absolute, engine to
         reference) and ``spread`` (mean absolute, engine to engine with another seed).
@@ -65,8 +65,7 @@ def measure(
     )
     # First: an engine may set up this process in ways that speed up any loop.
     plain = _evaluated(reference, first, on_evaluation)
-    loader = _loader_rate(reference, first[0])
-    beside_loader = reference.trained_beats(first[0]) / plain[0].seconds
+    by_loader, from_memory = (_rate(reference, first[0], loader=one) for one in (True, False))
     ours = _evaluated(engine, first, on_evaluation)
     other = _evaluated(engine, again, on_evaluation)
     beats = sum(reference.trained_beats(candidate) for candidate in first)
@@ -78,8 +77,8 @@ def measure(
     return {
         "device": reference.device.type,
         "reference_beats_per_s": reference_rate,
-        "dataloader_beats_per_s": loader,
-        "dataloader_reference_beats_per_s": beside_loader,
+        "dataloader_beats_per_s": by_loader,
+        "in_memory_beats_per_s": from_memory,
         "engine_beats_per_s": engine_rate,
         "ratio": engine_rate / reference_rate,
         "candidates_per_hour": per_hour,
@@ -108,15 +107,16 @@ def _evaluated(
     return sorted(found, key=lambda evaluation: evaluation.slot)
 
 
-def _loader_rate(reference: TrainingEvaluator, candidate: Candidate) -> float:
+def _rate(reference: TrainingEvaluator, candidate: Candidate, *, loader: bool) -> float:
     build, data, rows, config = reference.plain_parts(candidate)
     started = time.perf_counter()
-    seen = loader_steps(
+    seen = some_steps(
         build,
         data,
         rows,
         config,
-        steps=_LOADER_STEPS,
+        steps=_STEPS,
+        loader=loader,
         threads=len(os.sched_getaffinity(0)),
     )
     return seen / (time.perf_counter() - started)

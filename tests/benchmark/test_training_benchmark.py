@@ -57,7 +57,7 @@ def test_the_engine_is_held_against_the_plain_loop(small_store):
     rate = result["engine_beats_per_s"]
     assert result["ratio"] == pytest.approx(rate / result["reference_beats_per_s"])
     assert result["fold_trainings_per_hour"] == 2 * result["candidates_per_hour"] > 0
-    assert result["dataloader_beats_per_s"] > 0
+    assert min(result["dataloader_beats_per_s"], result["in_memory_beats_per_s"]) > 0
     assert [len(scores) for scores in result["scores"].values()] == [3, 3]
     # Two epochs on little data: the same seeds still come out alike.
     assert result["difference"] < 0.1

@@ -65,7 +65,7 @@ def test_training_is_timed_beside_the_plain_loop(small_folder, short, tmp_path):
         found["engine_beats_per_s"]
     )
     assert found["candidates_per_hour"] > 0
-    assert found["dataloader_reference_beats_per_s"] > 0
+    assert found["in_memory_beats_per_s"] > 0
     path, *_ = result.stdout.splitlines()
     assert path.startswith("path: folds one after the other")
     assert "as cpu has" in path
