@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from ecg_nas.errors import RunError
 from ecg_nas.evaluation.base import Candidate, Evaluation
 
 _VERSION = 1
+_AGAIN = "again"  # among the named values
 _SCHEMA = """
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
@@ -64,7 +66,10 @@ class StoredProposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvaluation:
-    """A proposal and what came of it; the fields are those of both."""
+    """A proposal and what came of it; the fields are those of both.
+
+    ``again`` are the scores of later trainings of the same architecture with other seeds.
+    """
 
     slot: int
     architecture: Mapping[str, Any]
@@ -75,6 +80,23 @@ class StoredEvaluation:
     metrics: Mapping[str, Any]
     seconds: float
     failure: str | None
+    again: tuple[float, ...] = ()
+
+    @property
+    def expected(self) -> float | None:
+        """Mean score of all trainings; ``None`` if the first failed."""
+        return None if self.score is None else statistics.fmean((self.score, *self.again))
+
+
+def leader(evaluations: Sequence[StoredEvaluation]) -> StoredEvaluation | None:
+    """Return the best evaluation, the earliest of equals; ``None`` if none has a score.
+
+    Once some were trained again, it is the one of those with the highest mean: the highest single
+    score of many is partly luck, and those of the others are single.
+    """
+    scored = [one for one in evaluations if one.score is not None]
+    known = [one for one in scored if one.again] or scored
+    return max(known, key=lambda one: (one.expected or 0.0, -one.slot), default=None)
 
 
 class RunStore:
@@ -202,8 +224,10 @@ class RunStore:
                 "SELECT slot, architecture, key, seed, origin, score, metrics, seconds, failure "
                 "FROM evaluations JOIN proposals USING (slot) ORDER BY slot"
             ).fetchall()
+            again = self.again()
             return [
                 StoredEvaluation(
+                    again=_scores(again.get(str(slot), {})),
                     slot=slot,
                     architecture=json.loads(architecture),
                     key=key,
@@ -216,6 +240,16 @@ class RunStore:
                 )
                 for slot, architecture, key, seed, origin, score, metrics, seconds, failure in rows
             ]
+
+    def add_again(self, slot: int, turn: int, score: float | None, seconds: float) -> None:
+        """Keep what came of training an evaluated architecture again, for the ``turn``-th time."""
+        known = self.again()
+        known.setdefault(str(slot), {})[str(turn)] = {"score": score, "seconds": seconds}
+        self.set(_AGAIN, known)
+
+    def again(self) -> dict[str, dict[str, Any]]:
+        """Return ``score`` and ``seconds`` of later trainings, by slot and turn (as text)."""
+        return self.get(_AGAIN) or {}
 
     # The algorithm's state and named values
 
@@ -263,6 +297,10 @@ class RunStore:
                 f"the run store {self.path} cannot be used ({error}); "
                 "restore the file from a copy or start in another run folder"
             ) from error
+
+
+def _scores(turns: Mapping[str, Mapping[str, Any]]) -> tuple[float, ...]:
+    return tuple(turns[turn]["score"] for turn in sorted(turns) if turns[turn]["score"] is not None)
 
 
 def _text(value: object) -> str:

@@ -72,6 +72,10 @@ class Progress:
                 self.stage = f"{doing} {event['name']} ({event['done']}/{event['total']})"
             case "final":
                 self.stage = f"training the winner, epoch {event['epoch']}/{event['epochs']}"
+            case "confirmed":
+                score = "failed" if event["score"] is None else f"score {event['score']:.4f}"
+                self.stage = f"training the best again, {event['done']}/{event['total']}"
+                return f"{event['done']}/{event['total']}  {event['key']}  again  {score}"
             case "fold":
                 self.stage = f"training the winner's folds, {event['fold']}/{event['folds']}"
         return None

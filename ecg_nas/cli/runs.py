@@ -94,7 +94,8 @@ def _candidate(candidate: Mapping[str, Any]) -> str:
     head = f"{candidate['slot']:>4}  {candidate['key']}  {candidate['origin']:<11}"
     if candidate["score"] is None:
         return f"{head}  failed: {candidate['failure']}"
-    return f"{head}  {candidate['score']:.4f}  {_cost(candidate)}  {candidate['seconds']:.0f} s"
+    scores = " ".join(f"{score:.4f}" for score in (candidate["score"], *candidate["again"]))
+    return f"{head}  {scores}  {_cost(candidate)}  {candidate['seconds']:.0f} s"
 
 
 def _cost(described: Mapping[str, Any]) -> str:

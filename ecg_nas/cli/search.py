@@ -64,11 +64,16 @@ def _lines(summary: Mapping[str, Any]) -> list[str]:
     if score is not None and bounds is not None:
         again += f" (95 % over patients {bounds[0]:.3f}–{bounds[1]:.3f})"
     failures = f", {summary['failures']} failed" if summary["failures"] else ""
+    mean = (
+        f" (with later trainings {best['mean_score']:.4f})"
+        if best["mean_score"] != best["score"]
+        else ""
+    )
     return [
-        f"best: {best['key']}  fold score {best['score']:.4f}  {best['params']:,} parameters, "
-        f"{best['macs']:,} multiply-accumulates a beat",
+        f"best: {best['key']}  fold score {best['score']:.4f}{mean}  {best['params']:,} "
+        f"parameters, {best['macs']:,} multiply-accumulates a beat",
         f"full trainings: {summary['evaluations']}, {summary['evaluations_from_predictor']} of "
-        f"them proposed by the predictor{failures}",
+        f"them proposed by the predictor{failures}; {summary['confirmations']} more of the best",
         f"its folds trained once more: macro F1 {again}, temperature {held_out['temperature']:g}",
         f"seconds: search {seconds['search']:.0f} (predictor {seconds['predictor']:.0f}), "
         f"final training {seconds['final']:.0f}",

@@ -17,7 +17,7 @@ from ecg_nas.files import write_text
 from ecg_nas.report import _html
 from ecg_nas.report.evaluation import looks
 from ecg_nas.report.held_out import of_winner
-from ecg_nas.store import RunStore, StoredEvaluation
+from ecg_nas.store import RunStore, StoredEvaluation, leader
 
 _METRIC = "macro F1 over N, S, V"
 
@@ -46,7 +46,7 @@ def render(run: Path) -> str:
             raise RunError(f"{run / 'config.json'} must be that of a run; it lacks {name}")
     with RunStore(run / "run.sqlite", read_only=True) as store:
         evaluations = store.evaluations()
-    best = _best(evaluations)
+    best = leader(evaluations)
     classes = _classes(final)
     return _html.fill(
         "run.html",
@@ -65,12 +65,6 @@ def render(run: Path) -> str:
     )
 
 
-def _best(evaluations: Sequence[StoredEvaluation]) -> StoredEvaluation | None:
-    scored = [one for one in evaluations if one.score is not None]
-    # The first of equals, as the search itself chooses.
-    return max(scored, key=lambda one: (one.score or 0.0, -one.slot)) if scored else None
-
-
 def _classes(final: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the classes in the order of the confusion matrices."""
     if "spec" in final:
@@ -85,7 +79,7 @@ def _drawings(
     drawn["progress"] = progress(
         [one.score for one in evaluations], [one.origin for one in evaluations], metric=_METRIC
     )
-    best = _best(evaluations)
+    best = leader(evaluations)
     if best is not None:
         edges = [(int(a), int(b)) for a, b in best.architecture["edges"]]
         drawn["cell"] = cell(best.architecture["ops"], edges)

@@ -33,9 +33,32 @@ METHODS: Mapping[str, tuple[str, str]] = {
 
 DEFAULT_METHOD = "dcl-enas"
 
-FREE = frozenset({"budget", "algorithm.fes_max", "data", "records", "labels", "patients"})
-"""Settings that may differ on a run that goes on: a budget may grow, and data may move (what they
-are is held by their fingerprint)."""
+FREE = frozenset(
+    {"budget", "algorithm.fes_max", "confirm.candidates", "confirm.trainings"}
+    | {"data", "records", "labels", "patients"}
+)
+"""Settings that may differ on a run that goes on: a budget may grow, more may be confirmed, and
+data may move (what they are is held by their fingerprint)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmConfig:
+    """How the best candidates are trained again, with other seeds, before one is chosen.
+
+    The best score of many is partly luck. The winner has the highest mean over all its trainings.
+
+    Attributes:
+        candidates: How many of the best; below 2, the best score decides.
+        trainings: More trainings of each.
+    """
+
+    candidates: int = 4
+    trainings: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("candidates", "trainings"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"confirm.{name} must be 0 or more; got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +104,7 @@ class RunConfig:
         folds: How training patients are held out.
         early: Whether trainings of candidates end early.
         inherit: Whether candidates start from the weights of others.
+        confirm: How the winner is chosen among the best.
         final: The training of the winner.
         algorithm: Settings of the method.
     """
@@ -105,6 +129,7 @@ class RunConfig:
     folds: FoldConfig = field(default_factory=FoldConfig)
     early: EarlyConfig = field(default_factory=EarlyConfig)
     inherit: InheritConfig = field(default_factory=InheritConfig)
+    confirm: ConfirmConfig = field(default_factory=ConfirmConfig)
     final: FinalConfig = field(default_factory=FinalConfig)
     algorithm: Any = None
 
@@ -133,6 +158,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "max_macs": 500_000,
         "training": {"epochs": 6, "keep_every": 4},
         "folds": {"n_folds": 3, "repeats": 1},
+        "confirm": {"candidates": 3},
         "final": {"epochs": 12},
         "algorithm": {"n_init": 8, "n_infill": 4},
     },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -18,6 +18,7 @@ from ecg_nas.evaluation.inherit import parent_of
 from ecg_nas.runs import config as settings
 from ecg_nas.runs import facts, parts
 from ecg_nas.runs.config import RunConfig
+from ecg_nas.runs.confirm import confirm
 from ecg_nas.runs.data import store_folder
 from ecg_nas.runs.exporting import finish
 from ecg_nas.runs.folder import FORMAT, RunFolder, read_json, working_on, write_json
@@ -44,9 +45,9 @@ def execute(
             By default one a CPU core, or one on CUDA. The results do not depend on it.
         on_event: Called with the events of ``search.run`` and, before them, with
             ``{"event": "search", "budget"}`` and ``{"event": "resumed", "evaluations", "best"}``;
-            besides with ``{"event": "stage", "text"}`` and, as the winner trains, with
-            ``{"event": "final", "epoch", "epochs", "loss"}`` and, as its folds do,
-            ``{"event": "fold", "fold", "folds"}``.
+            besides with ``{"event": "stage", "text"}``, with the events of ``confirm`` and, as the
+            winner trains, with ``{"event": "final", "epoch", "epochs", "loss"}`` and, as its folds
+            do, ``{"event": "fold", "fold", "folds"}``.
 
     Returns:
         What ``ecg-nas search --json`` prints.
@@ -67,7 +68,9 @@ def execute(
         _settle(folder, config, data)
         with RunStore(folder.store) as store:
             _search(store, config, data, n_workers, folder.weights, on_event)
+            confirm(store, config, data, n_workers, on_event)
             evaluations = store.evaluations()
+            again = [one for turns in store.again().values() for one in turns.values()]
             spent = {name: store.get(name) or 0.0 for name in ("search_seconds", "ask_seconds")}
         winner = best_of(evaluations)
         told = read_json(folder.config)["data"]
@@ -76,7 +79,7 @@ def execute(
         from ecg_nas.report import page  # matplotlib and jinja2, a second of import
 
         page.write(folder.path, folder.report)
-        summary = _summary(folder, evaluations, winner, spent)
+        summary = _summary(folder, evaluations, winner, again, spent)
         write_json(folder.summary, summary)
         _log.info("done: %s scored %.4f", winner.key, winner.score)
     return summary
@@ -165,6 +168,7 @@ def _summary(
     folder: RunFolder,
     evaluations: list[StoredEvaluation],
     winner: StoredEvaluation,
+    again: Sequence[Mapping[str, Any]],
     spent: Mapping[str, float],
 ) -> dict[str, Any]:
     final, held_out = read_json(folder.winner.final), read_json(folder.winner.held_out)
@@ -174,9 +178,11 @@ def _summary(
         "evaluations": len(trained),
         "evaluations_from_predictor": sum(e.origin == "predictor" for e in trained),
         "failures": len(evaluations) - len(trained),
+        "confirmations": len(again),
         "best": {
             "key": winner.key,
             "score": winner.score,
+            "mean_score": winner.expected,
             "params": final["params"],
             "macs": final["macs"],
         },
@@ -189,6 +195,7 @@ def _summary(
             "search": spent["search_seconds"],
             "predictor": spent["ask_seconds"],
             "training": sum(e.seconds for e in evaluations),
+            "confirming": sum(one["seconds"] for one in again),
             "final": final["seconds"],
         },
         "bundle": str(folder.bundle),

@@ -88,6 +88,7 @@ def export(
         "split": data["split"],
         "fingerprint": data["fingerprint"],
         "fold_score": final["score"],
+        "fold_scores_again": list(winner.again),
         "folds": final["metrics"],
         "held_out": {name: held_out[name] for name in held_out if name not in ("slot", "key")},
         "patients": final["patients"],

@@ -11,7 +11,7 @@ from ecg_nas.runs.config import RunConfig, to_json
 
 _NOT_OF_TRAININGS = frozenset(
     {"data", "records", "split", "labels", "patients", "leads", "annotators"}
-    | {"method", "budget", "algorithm", "final"}
+    | {"method", "budget", "algorithm", "confirm", "final"}
     | {"inherit"}  # without a search there is nobody to inherit from
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ecg_nas.errors import RunError
 from ecg_nas.runs.folder import RunFolder, read_json
-from ecg_nas.store import RunStore, StoredEvaluation
+from ecg_nas.store import RunStore, StoredEvaluation, leader
 
 
 def find(folder: Path) -> list[Path]:
@@ -45,7 +45,7 @@ def describe(path: Path) -> dict[str, Any]:
         raise RunError(f"{folder.config} must describe a run; it lacks {error}") from error
     evaluations = _evaluations(folder)
     scored = [e for e in evaluations if e.score is not None]
-    best = max(scored, key=lambda e: (e.score, -e.slot), default=None)
+    best = leader(evaluations)
     return {
         "run": str(path),
         "state": _state(folder),
@@ -66,7 +66,7 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 def ranking(path: Path) -> list[dict[str, Any]]:
-    """Return the evaluations of a run: the best first, failures last.
+    """Return the evaluations of a run: the best first, failures last; see ``store.leader``.
 
     Raises:
         RunError: If the run's store is damaged.
@@ -74,9 +74,8 @@ def ranking(path: Path) -> list[dict[str, Any]]:
     evaluations = _evaluations(RunFolder(path))
     scored = [e for e in evaluations if e.score is not None]
     failed = [e for e in evaluations if e.score is None]
-    return [_described(e) for e in sorted(scored, key=lambda e: (-(e.score or 0.0), e.slot))] + [
-        _described(e) for e in failed
-    ]
+    ranked = sorted(scored, key=lambda e: (not e.again, -(e.expected or 0.0), e.slot))
+    return [_described(e) for e in (*ranked, *failed)]
 
 
 def _evaluations(folder: RunFolder) -> list[StoredEvaluation]:
@@ -92,6 +91,7 @@ def _described(evaluation: StoredEvaluation) -> dict[str, Any]:
         "key": evaluation.key,
         "origin": evaluation.origin,
         "score": evaluation.score,
+        "again": list(evaluation.again),
         "params": evaluation.metrics.get("params"),
         "macs": evaluation.metrics.get("macs"),
         "seconds": evaluation.seconds,

@@ -20,7 +20,7 @@ from ecg_nas.evaluation.training import builder, cost_of
 from ecg_nas.files import whole
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.folder import ModelFolder, read_json, write_json
-from ecg_nas.store import StoredEvaluation
+from ecg_nas.store import StoredEvaluation, leader
 from ecg_nas.training.data import DeviceData, thin, to_device
 from ecg_nas.training.loop import train
 from search_spaces import Architecture, load
@@ -51,19 +51,19 @@ class Subject:
 
 
 def best_of(evaluations: Sequence[StoredEvaluation]) -> StoredEvaluation:
-    """Return the evaluation with the highest score, the earliest of equals.
+    """Return the best evaluation, see ``store.leader``.
 
     Raises:
         RunError: If none has a score.
     """
-    scored = [evaluation for evaluation in evaluations if evaluation.score is not None]
-    if not scored:
+    best = leader(evaluations)
+    if best is None:
         reason = evaluations[0].failure if evaluations else "the budget allowed none"
         raise RunError(
             f"at least one candidate must train to its end; none of {len(evaluations)} did, the "
             f"first because: {reason}"
         )
-    return max(scored, key=lambda evaluation: (evaluation.score, -evaluation.slot))
+    return best
 
 
 def train_final(

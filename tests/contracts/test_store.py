@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ecg_nas.algorithm import Proposal
 from ecg_nas.errors import RunError
 from ecg_nas.evaluation.base import Candidate, Evaluation
-from ecg_nas.store import RunStore
+from ecg_nas.store import RunStore, leader
 from search_spaces import Architecture
 
 JSON = st.recursive(
@@ -70,6 +70,36 @@ def test_an_evaluation_comes_back_whole(store, path):
     assert second.metrics == {"folds": [0.1, 0.2]}
     assert second.architecture == arch(1).to_json()
     assert (second.key, second.origin, second.seconds) == (arch(1).key, "initial", 1.5)
+
+
+def test_later_trainings_come_back_with_the_evaluation(store, path):
+    store.propose(0, proposals(2))
+    for slot in (0, 1):
+        store.add(candidate(slot), result(slot))
+    store.add_again(1, 1, 0.25, 2.0)
+    store.add_again(1, 0, 0.75, 2.0)
+    store.add_again(1, 2, None, 3.0)  # failed
+    with RunStore(path, read_only=True) as reader:
+        first, second = reader.evaluations()
+        assert set(reader.again()) == {"1"}
+        assert set(reader.again()["1"]) == {"0", "1", "2"}
+    assert (first.again, first.expected) == ((), 0.5)
+    assert (second.again, second.expected) == ((0.75, 0.25), 0.5)
+
+
+def test_the_best_mean_leads_among_those_trained_again(store):
+    assert leader([]) is None
+    store.propose(0, proposals(4))
+    for slot, score in enumerate((0.5, 1.0, None, 0.75)):
+        failure = "a failure" if score is None else None
+        store.add(candidate(slot), result(slot, score=score, failure=failure))
+    assert leader(store.evaluations()).slot == 1
+    store.add_again(1, 0, 0.5, 1.0)
+    store.add_again(3, 0, 0.875, 1.0)
+    assert leader(store.evaluations()).slot == 3
+    store.add_again(3, 1, 0.625, 1.0)
+    assert leader(store.evaluations()).slot == 1  # equal means: the earlier one
+    assert leader([e for e in store.evaluations() if e.score is None]) is None
 
 
 def test_proposals_are_pending_until_they_are_told(store):
