@@ -88,15 +88,19 @@ class StoredEvaluation:
         return None if self.score is None else statistics.fmean((self.score, *self.again))
 
 
-def leader(evaluations: Sequence[StoredEvaluation]) -> StoredEvaluation | None:
-    """Return the best evaluation, the earliest of equals; ``None`` if none has a score.
+def ranked(evaluations: Sequence[StoredEvaluation]) -> list[StoredEvaluation]:
+    """Return the evaluations that have a score, the best first, the earlier of equals first.
 
-    Once some were trained again, it is the one of those with the highest mean: the highest single
-    score of many is partly luck, and those of the others are single.
+    Those that were trained again come first, by their mean: the highest single score of many is
+    partly luck, and those of the others are single.
     """
     scored = [one for one in evaluations if one.score is not None]
-    known = [one for one in scored if one.again] or scored
-    return max(known, key=lambda one: (one.expected or 0.0, -one.slot), default=None)
+    return sorted(scored, key=lambda one: (not one.again, -(one.expected or 0.0), one.slot))
+
+
+def leader(evaluations: Sequence[StoredEvaluation]) -> StoredEvaluation | None:
+    """Return the first of ``ranked``; ``None`` if there is none."""
+    return next(iter(ranked(evaluations)), None)
 
 
 class RunStore:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Set
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -95,11 +96,8 @@ def measure(
     ]
     rows = []
     for setting, value, config in [(None, None, base), *variants(base, only)]:
-        evaluator = make(config)
-        try:
+        with closing(make(config)) as evaluator:
             found = list(told(evaluator.evaluate(candidates), on_evaluation))
-        finally:
-            evaluator.close()
         ordered = sorted(found, key=lambda evaluation: evaluation.slot)
         rows.append({"setting": setting, "value": value} | figures(ordered))
     return {"network": network.to_json()} | compared(rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ class Trainings:
     config: RunConfig
     data: Path
     evaluator: Evaluator
+    at_once: int
     total: int
     seconds: list[float] = field(default_factory=list)
 
@@ -72,11 +73,8 @@ def trainings(
     from ecg_nas.runs.data import store_folder
 
     config = parts.settled(config, begun=begun)
-    n_workers = parts.n_workers(workers, config.device)  # refused before data are prepared
+    at_once = parts.n_workers(workers, config.device)  # refused before data are prepared
     with counted("preparing") as on_event:
         data = store_folder(config, on_event)
-    evaluator = parts.evaluator(config, data, n_workers)
-    try:
-        yield Trainings(config=config, data=data, evaluator=evaluator, total=total)
-    finally:
-        evaluator.close()
+    with closing(parts.evaluator(config, data, at_once)) as evaluator:
+        yield Trainings(config=config, data=data, evaluator=evaluator, at_once=at_once, total=total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,10 +137,9 @@ def recipe(
         config = bench.config
         only = frozenset(parts_asked)
         bench.total = (1 + len(variants(config.training, only))) * n_seeds
-        at_once = parts.n_workers(workers, config.device)
         result = measure(
             lambda training: parts.evaluator(
-                replace(config, training=training), bench.data, at_once
+                replace(config, training=training), bench.data, bench.at_once
             ),
             config.training,
             n_seeds=n_seeds,
@@ -190,7 +190,7 @@ def train(
             random_design(
                 space, architectures, at_least=1, seed=bench.config.seed, allowed=allowed
             ),
-            at_once=parts.n_workers(workers, bench.config.device),
+            at_once=bench.at_once,
             on_evaluation=bench.take,
         )
     result["path"] = parts.path_taken(bench.config)
@@ -300,13 +300,10 @@ def cheaper(
         result: dict[str, Any] = {"early": measured.of_curves(table, config.early)}
         inheriting = replace(config.inherit, enabled=True)
         with tempfile.TemporaryDirectory() as folder:
-            evaluator = parts.evaluator(
-                replace(config, inherit=inheriting, early=replace(config.early, mode="off")),
-                data,
-                parts.n_workers(workers, config.device),
-                weights=Path(folder),
-            )
-            try:
+            cheap = replace(config, inherit=inheriting, early=replace(config.early, mode="off"))
+            with closing(
+                parts.evaluator(cheap, data, bench.at_once, weights=Path(folder))
+            ) as evaluator:
                 result["heirs"] = measured.of_heirs(
                     table,
                     evaluator,
@@ -314,8 +311,6 @@ def cheaper(
                     seed=config.seed,
                     on_evaluation=bench.take,
                 )
-            finally:
-                evaluator.close()
         result["heirs"]["share"] = inheriting.share
         result["again"] = (
             measured.of_other_seeds(

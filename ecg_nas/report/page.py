@@ -61,7 +61,7 @@ def render(run: Path) -> str:
         cost=_cost(evaluations),
         looks=looks(run),
         **of_winner(run, None if best is None else best.slot),
-        **_drawings(evaluations, classes),
+        **_drawings(evaluations, best, classes),
     )
 
 
@@ -73,13 +73,14 @@ def _classes(final: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _drawings(
-    evaluations: Sequence[StoredEvaluation], classes: Sequence[str]
+    evaluations: Sequence[StoredEvaluation],
+    best: StoredEvaluation | None,
+    classes: Sequence[str],
 ) -> dict[str, str | None]:
     drawn: dict[str, str | None] = dict.fromkeys(("cell", "confusion", "folds"))
     drawn["progress"] = progress(
         [one.score for one in evaluations], [one.origin for one in evaluations], metric=_METRIC
     )
-    best = leader(evaluations)
     if best is not None:
         edges = [(int(a), int(b)) for a, b in best.architecture["edges"]]
         drawn["cell"] = cell(best.architecture["ops"], edges)

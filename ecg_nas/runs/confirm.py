@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import closing
 from pathlib import Path
 
 from data_prep.events import OnEvent
@@ -58,8 +59,7 @@ def confirm(
         for place, (one, turn) in enumerate(missing)
     ]
     whole = dataclasses.replace(config, early=EarlyConfig(), inherit=InheritConfig())
-    evaluator = parts.evaluator(whole, data, n_workers)
-    try:
+    with closing(parts.evaluator(whole, data, n_workers)) as evaluator:
         for done, found in enumerate(evaluator.evaluate(candidates), 1):
             one, turn = missing[found.slot]
             store.add_again(one.slot, turn, found.score, found.seconds)
@@ -72,5 +72,3 @@ def confirm(
                     "total": len(missing),
                 }
             )
-    finally:
-        evaluator.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -135,8 +136,7 @@ def _search(
     if earlier:
         best = max((e.score for e in earlier if e.score is not None), default=None)
         on_event({"event": "resumed", "evaluations": len(earlier), "best": best})
-    evaluator = parts.evaluator(config, data, n_workers, weights=weights)
-    try:
+    with closing(parts.evaluator(config, data, n_workers, weights=weights)) as evaluator:
         search.run(
             settings.algorithm(config, space, parts.limits(config, space, data)),
             evaluator,
@@ -146,8 +146,6 @@ def _search(
             parent_of=partial(parent_of, space=space) if config.inherit.enabled else None,
             on_event=_timed(store, on_event),
         )
-    finally:
-        evaluator.close()
 
 
 def _timed(store: RunStore, on_event: OnEvent) -> OnEvent:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ecg_nas.errors import RunError
 from ecg_nas.runs.folder import RunFolder, read_json
-from ecg_nas.store import RunStore, StoredEvaluation, leader
+from ecg_nas.store import RunStore, StoredEvaluation, leader, ranked
 
 
 def find(folder: Path) -> list[Path]:
@@ -66,16 +66,14 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 def ranking(path: Path) -> list[dict[str, Any]]:
-    """Return the evaluations of a run: the best first, failures last; see ``store.leader``.
+    """Return the evaluations of a run: the best first, failures last; see ``store.ranked``.
 
     Raises:
         RunError: If the run's store is damaged.
     """
     evaluations = _evaluations(RunFolder(path))
-    scored = [e for e in evaluations if e.score is not None]
     failed = [e for e in evaluations if e.score is None]
-    ranked = sorted(scored, key=lambda e: (not e.again, -(e.expected or 0.0), e.slot))
-    return [_described(e) for e in (*ranked, *failed)]
+    return [_described(e) for e in (*ranked(evaluations), *failed)]
 
 
 def _evaluations(folder: RunFolder) -> list[StoredEvaluation]:
