@@ -4,8 +4,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from data_prep.beats import BeatSpec, SignalSpec
-from data_prep.record import write_annotations, write_record
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.dsp.signal_spec import SignalSpec
+from data_prep.io.record import write_annotations, write_record
 from ecg_nas.export.bundle import Int8Plan, write_bundle
 from ecg_nas.export.onnx import example_inputs
 from ecg_nas.export.quantize import gate

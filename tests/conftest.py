@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep.prepare import prepare
-from data_prep.record import write_annotations, write_record
+from data_prep.io.record import write_annotations, write_record
+from data_prep.store.prepare import prepare
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -9,7 +9,7 @@ from bundles import ectopic_signal
 from click.testing import CliRunner
 from test_project import ROOT
 
-from data_prep.record import write_record
+from data_prep.io.record import write_record
 from ecg_nas.cli import main
 from ecg_nas.deploy.bundle import load
 from ecg_nas.deploy.verify import verify

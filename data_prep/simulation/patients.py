@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data_prep.simulation.beat_times import Rhythm
 from data_prep.simulation.morphology import Conduction, Morphology, draw_morphology
 from data_prep.simulation.noise import Noise
-from data_prep.simulation.rhythm import Rhythm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from data_prep.simulation.beat_times import Beat
 from data_prep.simulation.morphology import HALF_S, KERNEL_HZ, Complex
 from data_prep.simulation.noise import draw_noise
 from data_prep.simulation.patients import Patient
-from data_prep.simulation.rhythm import Beat
 
 _GRID_S = np.arange(-round(HALF_S * KERNEL_HZ), round(HALF_S * KERNEL_HZ) + 1) / KERNEL_HZ
 

@@ -6,7 +6,8 @@ import importlib
 import pkgutil
 
 from data_prep.errors import DataError
-from data_prep.sources.base import Assignment, RecordRef, Source
+from data_prep.sources.base import RecordRef, Source
+from data_prep.splits import Assignment
 
 __all__ = ["Assignment", "RecordRef", "Source", "available", "load"]
 

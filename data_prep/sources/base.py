@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from data_prep.beats import SignalSpec
+from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
-
-Side = Literal["train", "test"]
+from data_prep.splits import Assignment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,19 +30,6 @@ class RecordRef:
     name: str
     patient: str
     annotator: str = "atr"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """Which side of the split each patient is on.
-
-    Attributes:
-        side: Patient to ``train`` or ``test``.
-        left_out: Patient to the reason why it is on neither side.
-    """
-
-    side: Mapping[str, Side]
-    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 class Source(ABC):

@@ -5,6 +5,8 @@ has 201 in training and 202 in test, as all published results on it; ``strict`` 
 
 References:
     Moody & Mark, IEEE Eng. Med. Biol. 20:45, 2001, doi:10.13026/C2F305.
+    The split: de Chazal et al., IEEE Trans. Biomed. Eng. 51:1196, 2004,
+    doi:10.1109/TBME.2004.827359.
 """
 
 from __future__ import annotations
@@ -13,18 +15,21 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from data_prep.download import SUMS, download
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
-from data_prep.sources.base import (
-    Assignment,
-    RecordRef,
-    Side,
-    Source,
-    cache_folder,
-    refuse_missing,
+from data_prep.sources._download import SUMS, download
+from data_prep.sources.base import RecordRef, Source, cache_folder, refuse_missing
+from data_prep.splits import Assignment, Side
+
+DS1 = (
+    *("101", "106", "108", "109", "112", "114", "115", "116", "118", "119", "122"),
+    *("124", "201", "203", "205", "207", "208", "209", "215", "220", "223", "230"),
 )
-from data_prep.split import DS1, DS2, PACED
+DS2 = (
+    *("100", "103", "105", "111", "113", "117", "121", "123", "200", "202", "210"),
+    *("212", "213", "214", "219", "221", "222", "228", "231", "232", "233", "234"),
+)
+PACED = ("102", "104", "107", "217")
 
 _PHYSIONET = "https://physionet.org/files"
 _VERSION = "mitdb/1.0.0"

@@ -11,11 +11,12 @@ import numpy as np
 
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
-from data_prep.record import Record, write_annotations, write_record
+from data_prep.io.record import Record, write_annotations, write_record
+from data_prep.simulation.beat_times import draw_beats
 from data_prep.simulation.patients import ROLES, draw_patient
 from data_prep.simulation.render import render
-from data_prep.simulation.rhythm import draw_beats
-from data_prep.sources.base import Assignment, RecordRef, Side, Source, cache_folder, refuse_missing
+from data_prep.sources.base import RecordRef, Source, cache_folder, refuse_missing
+from data_prep.splits import Assignment, Side
 
 N_PATIENTS = 2 * len(ROLES)
 """The first half trains, the second half tests; each half plays every role once."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from data_prep.beats import SignalSpec
+from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
-from data_prep.header import segment_names
-from data_prep.sources.base import Assignment, RecordRef, Source, refuse_missing
-from data_prep.split import stratified_halves
+from data_prep.io.header import segment_names
+from data_prep.sources.base import RecordRef, Source, refuse_missing
+from data_prep.splits import Assignment, stratified_halves
 
 _SPLIT_SEED = 0
 

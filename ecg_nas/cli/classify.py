@@ -147,7 +147,7 @@ class _Work:
     def do(self, given: str) -> dict[str, Any]:
         """Classify one recording, write what was asked for, and return its summary."""
         from data_prep.errors import DataError
-        from data_prep.formats import open_recording
+        from data_prep.io.formats import open_recording
         from ecg_nas.deploy import annotated
         from ecg_nas.deploy.recording import classify_recording
         from ecg_nas.deploy.recording_summary import summary

@@ -12,7 +12,7 @@ from ecg_nas.cli.output import json_option, say, write_json
 from ecg_nas.files import write_text
 
 if TYPE_CHECKING:
-    from data_prep.ec57 import RecordComparison, Summary
+    from data_prep.ec57.beat_by_beat import RecordComparison, Summary
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -60,16 +60,16 @@ def command(
     Example:
       ecg-nas ec57 mitdb/100 mitdb/200 --reference atr --test qrs
     """
-    from data_prep import ec57_text
-    from data_prep.ec57 import summarize
+    from data_prep.ec57 import listings
+    from data_prep.ec57.beat_by_beat import summarize
 
     compared = _compare(records, reference, test, test_dir, start_s)
     summary = summarize(compared.values())
     if lines_to is not None:
-        write_text(lines_to, ec57_text.lines(compared))
-    say(ec57_text.table(compared, summary), json_to)
-    say("Ventricular runs\n" + ec57_text.run_table(compared, summary, "V"), json_to)
-    say(ec57_text.run_table(compared, summary, "S"), json_to)
+        write_text(lines_to, listings.lines(compared))
+    say(listings.table(compared, summary), json_to)
+    say("Ventricular runs\n" + listings.run_table(compared, summary, "V"), json_to)
+    say(listings.run_table(compared, summary, "S"), json_to)
     say(f"Mapping bxb, from {start_s:g} s to the end of each record", json_to)
     write_json(json_to, _result(compared, summary, start_s))
 
@@ -77,9 +77,9 @@ def command(
 def _compare(
     records: tuple[str, ...], reference: str, test: str, test_dir: Path | None, start_s: float
 ) -> dict[str, RecordComparison]:
-    from data_prep.ec57 import compare
+    from data_prep.ec57.beat_by_beat import compare
     from data_prep.errors import DataError
-    from data_prep.record import read_annotations, read_header
+    from data_prep.io.record import read_annotations, read_header
 
     compared: dict[str, RecordComparison] = {}
     for given in records:

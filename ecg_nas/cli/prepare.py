@@ -18,7 +18,7 @@ from ecg_nas.cli.output import json_option, say, write_json
 from ecg_nas.cli.progress import counted
 
 if TYPE_CHECKING:
-    from data_prep.beats import SignalSpec
+    from data_prep.dsp.signal_spec import SignalSpec
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -73,11 +73,11 @@ def command(
         "annotators": annotators,
     }
     if dry_run:
-        from data_prep.plan import make_plan
+        from data_prep.store.plan import make_plan
 
         summary = make_plan(source, **chosen).summary()
     else:
-        from data_prep.prepare import prepare
+        from data_prep.store.prepare import prepare
 
         assert out is not None
         with counted("preparing") as on_event:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from data_prep.errors import DataError
-from data_prep.record import write_annotations
+from data_prep.io.record import write_annotations
 from ecg_nas.deploy.bundle import NOTICE, Bundle
 from ecg_nas.deploy.recording import ClassifiedRecording
 from ecg_nas.deploy.recording_summary import summary

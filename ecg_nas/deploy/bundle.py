@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from data_prep.beats import BeatSpec
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.beats.labels import CLASSES
+from data_prep.beats.polarity import usual_qrs
 from data_prep.errors import DataError
-from data_prep.labels import CLASSES
-from data_prep.polarity import usual_qrs
 from ecg_nas.errors import BundleError
 
 FORMAT = "ecg-nas bundle"

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.dataset import BeatDataset, SignalStore
-from data_prep.ec57 import LEARNING_PERIOD_S, compare, summarize
-from data_prep.record import Annotations
+from data_prep.ec57.beat_by_beat import LEARNING_PERIOD_S, compare, summarize
+from data_prep.io.record import Annotations
+from data_prep.store.dataset import BeatDataset, SignalStore
 
 
 def compare_as_ec57(
@@ -26,8 +26,9 @@ def compare_as_ec57(
         predicted: ``(beats,)`` index of the class given to each.
 
     Returns:
-        ``mapping``, ``start_s``, ``records`` and what ``data_prep.ec57.Summary.to_json`` names. The
-        first five minutes are left out, as EC57 asks, unless a record has no more than that.
+        ``mapping``, ``start_s``, ``records`` and what
+        ``data_prep.ec57.beat_by_beat.Summary.to_json`` names. The first five minutes are left out,
+        as EC57 asks, unless a record has no more than that.
     """
     shortest = min(record.n_samples / record.fs_hz for record in store.records)
     start_s = LEARNING_PERIOD_S if shortest > LEARNING_PERIOD_S else 0.0

@@ -11,22 +11,22 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.dataset import SignalStore
-from data_prep.ec57 import compare
-from data_prep.record import Annotations
-from data_prep.signal import original_positions
+from data_prep.dsp.filters import original_positions
+from data_prep.ec57.beat_by_beat import compare
+from data_prep.io.record import Annotations
+from data_prep.store.dataset import SignalStore
 
 _NONE = -1
 
 
 def with_detected_beats(store: SignalStore) -> SignalStore:
-    """Return ``store`` with the R peaks that ``data_prep.detect`` finds as its beats.
+    """Return ``store`` with the R peaks that ``data_prep.dsp.r_peaks`` finds as its beats.
 
     The peaks are looked for in the signals of the store: filtered, at its rate, as the classifier
     sees them. What it is cut from, every :class:`BeatSpec` is cut as from annotated beats; the
     labels ``y`` (0) and symbols (``?``) mean nothing.
     """
-    from data_prep.detect import detect
+    from data_prep.dsp.r_peaks import detect
 
     positions, samples, records = [], [], []
     for index, record in enumerate(store.records):

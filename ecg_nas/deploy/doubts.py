@@ -12,8 +12,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.beats import BeatSpec
-from data_prep.polarity import likeness, usual_qrs
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.beats.polarity import likeness, usual_qrs
 
 Kind = Literal["unit", "inverted", "lead inverted"]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.beats import SignalSpec
-from data_prep.dataset import SignalStore, Split, open_store, read_manifest
+from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
+from data_prep.store.dataset import SignalStore, Split, open_store, read_manifest
 from ecg_nas.deploy import openings, summaries
 from ecg_nas.deploy.bundle import MODEL, MODEL_INT8, Bundle
 from ecg_nas.deploy.classify import Classifier

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.dataset import SignalStore
+from data_prep.store.dataset import SignalStore
 from ecg_nas.deploy.outcomes import Outcomes
 from ecg_nas.deploy.summaries import Counts
 

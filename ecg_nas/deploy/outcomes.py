@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.dataset import BeatDataset, SignalStore
+from data_prep.store.dataset import BeatDataset, SignalStore
 from ecg_nas.deploy.detected import in_fibrillation, pair
 from ecg_nas.deploy.summaries import Counts, grouped_confusion
 

@@ -1,8 +1,9 @@
 """A bundle as one HTML file that labels the beats of a dropped recording, in the browser alone.
 
 The page holds the model, onnxruntime-web and the preprocessing in JavaScript (``browser/``), with
-every constant and filter from ``data_prep.port``. It opens from the file system and its policy
-forbids it the network. Its scripts are modules whose ``import`` and ``export`` are taken out when
+every constant and filter from ``data_prep.streaming.browser_constants``. It opens from the file
+system and its policy forbids it the network. Its scripts are modules whose ``import`` and
+``export`` are taken out when
 they are put one behind the other: a page from the file system can import nothing.
 """
 
@@ -17,8 +18,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from data_prep import polarity
-from data_prep.port import rules
+from data_prep.beats import polarity
+from data_prep.streaming.browser_constants import rules
 from ecg_nas.deploy import browser_runtime, doubts, recording
 from ecg_nas.deploy.browser_runtime import BrowserRuntime
 from ecg_nas.deploy.bundle import MODEL, NOTICE, Bundle

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from data_prep.beats import SignalSpec
+from data_prep.dsp.signal_spec import SignalSpec
 
 Beats = Literal["reference", "detected"]
 
@@ -23,7 +23,7 @@ def counting(beats: Beats, signal: SignalSpec) -> str:
     if beats == "reference":
         return _COUNTING[beats]
     return (
-        "R peaks found by data_prep.detect in all leads of the filtered signals at "
+        "R peaks found by data_prep.dsp.r_peaks in all leads of the filtered signals at "
         f"{signal.fs_hz:g} Hz, in blocks of ten minutes (not causal), paired with the annotated "
         "beats within 150 ms by EC57's rules; " + _COUNTING[beats]
     )

@@ -15,13 +15,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep import quality
-from data_prep.beats import BeatSpec, with_neighbours
-from data_prep.blocks import PIECE_S, RecordingReader
-from data_prep.levels import Levels, qrs_sizes, record_levels, running_levels
-from data_prep.quality import Stretch
-from data_prep.recording import Recording
-from data_prep.rhythm import rhythm_context, running_context
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.beats.cutting import with_neighbours
+from data_prep.beats.normalization import Levels, qrs_sizes, record_levels, running_levels
+from data_prep.beats.rhythm import rhythm_context, running_context
+from data_prep.dsp import quality
+from data_prep.dsp.quality import Stretch
+from data_prep.io.recording import Recording
+from data_prep.streaming.blocks import PIECE_S, RecordingReader
 from ecg_nas.deploy.classify import Classifier
 from ecg_nas.deploy.doubts import Doubt, alike_to, doubts
 from ecg_nas.errors import BundleError

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from data_prep.formats import open_recording
-from data_prep.record import write_annotations, write_record
+from data_prep.io.formats import open_recording
+from data_prep.io.record import write_annotations, write_record
 from ecg_nas.deploy.bundle import Bundle
 from ecg_nas.deploy.classify import Classifier, session
 from ecg_nas.deploy.recording import BATCH, DETECTED, batches, classify_recording, presented

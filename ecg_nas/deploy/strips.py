@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from data_prep.dataset import SignalStore
-from data_prep.ec57 import compare
+from data_prep.beats.labels import MAPPINGS
+from data_prep.ec57.beat_by_beat import compare
 from data_prep.errors import DataError
-from data_prep.labels import BEAT_SYMBOLS, MAPPINGS
-from data_prep.record import Annotations, read_annotations, read_header, read_record
+from data_prep.io.annotations import BEAT_SYMBOLS
+from data_prep.io.record import Annotations, read_annotations, read_header, read_record
+from data_prep.store.dataset import SignalStore
 from ecg_nas.deploy.outcomes import Outcomes
 from ecg_nas.deploy.recording import ClassifiedRecording
 from ecg_nas.figures.strip import Beats, Mark, clock, strip
@@ -44,7 +45,7 @@ def of_record(
         to_s: Where to end; by default after one line. The record's end, if that comes first.
         annotators: Extensions of annotation files, the first one the reference; by default
             ``atr``, if there is one.
-        leads: Leads to draw, as for ``data_prep.leads.choose_leads``; all of them by default.
+        leads: Leads to draw, as for ``data_prep.io.leads.choose_leads``; all of them by default.
         line_s: Seconds a line.
 
     Returns:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.labels import SCORED
+from data_prep.beats.labels import SCORED
 from ecg_nas.training.metrics import per_class
 
 Counts = NDArray[np.int64]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.dataset import SignalStore
-from data_prep.split import grouped_folds
+from data_prep.splits import grouped_folds
+from data_prep.store.dataset import SignalStore
 from ecg_nas import seeds
 from ecg_nas.errors import ConfigError
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from data_prep.beats import BeatSpec, SignalSpec
-from data_prep.rhythm import FEATURES
-from data_prep.spec import BASELINES, SCALES
+from data_prep.beats.beat_spec import SCALES, BeatSpec
+from data_prep.beats.rhythm import FEATURES
+from data_prep.dsp.signal_spec import BASELINES, SignalSpec
 from search_spaces import Architecture, ArchitectureError
 
 _NARROW = {"before_s": 0.28, "after_s": 0.44}  # P wave to the end of T at usual rates

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import nn
 from typing_extensions import override
 
-from data_prep.beats import BeatSpec
-from data_prep.dataset import open_store
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.store.dataset import open_store
 from ecg_nas import seeds
 from ecg_nas.errors import RunError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.beats import BeatSpec
+from data_prep.beats.beat_spec import BeatSpec
 from ecg_nas.deploy.bundle import (
     FORMAT,
     FORMAT_VERSION,
@@ -112,7 +112,8 @@ def write_bundle(
         template: What :func:`ecg_nas.export.onnx.to_template` made of this architecture with this
             temperature; made anew if not given, in some seconds.
         robustness: What noise, altered leads and other rates do to held-out training patients.
-        usual_qrs: What :func:`data_prep.polarity.usual_qrs_of` made of the training patients.
+        usual_qrs: What :func:`data_prep.beats.polarity.usual_qrs_of` made of the training
+            patients.
 
     Returns:
         The manifest that was written.

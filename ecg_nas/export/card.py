@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data_prep.labels import SCORED
+from data_prep.beats.labels import SCORED
 from ecg_nas.deploy.bundle import Manifest
 
 _CLASSES = {

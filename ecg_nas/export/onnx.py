@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from data_prep.beats import AMPLITUDE_FLOOR_MV, BeatSpec
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.beats.normalization import AMPLITUDE_FLOOR_MV
 
 if TYPE_CHECKING:
     import onnx
@@ -26,7 +27,7 @@ OUTPUT = "probabilities"
 class DeployedNetwork(nn.Module):
     """Everything after the filtered window: scaling, reference difference, network, softmax.
 
-    It does in torch what ``data_prep.beats.network_input`` defines in NumPy.
+    It does in torch what ``data_prep.beats.cutting.network_input`` defines in NumPy.
 
     Args:
         network: Trained network of a search space; copied to the CPU and set to evaluation.

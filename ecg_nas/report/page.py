@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.beats import BeatSpec, SignalSpec
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.dsp.signal_spec import SignalSpec
 from ecg_nas.errors import RunError
 from ecg_nas.figures.cell import cell
 from ecg_nas.figures.classes import confusion, folds

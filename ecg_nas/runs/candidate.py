@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data_prep.dataset import open_store
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
+from data_prep.store.dataset import open_store
 from ecg_nas.deploy.bundle import load
 from ecg_nas.errors import BundleError, RunError
 from ecg_nas.runs import config as settings

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from data_prep import sources
-from data_prep.beats import SignalSpec
-from data_prep.dataset import MANIFEST, open_store, read_manifest
+from data_prep.beats.labels import read_mapping
+from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.events import OnEvent
-from data_prep.labels import read_mapping
 from data_prep.sources.base import cache_folder
-from data_prep.stamp import stamp
+from data_prep.store.cache_key import stamp
+from data_prep.store.dataset import MANIFEST, open_store, read_manifest
 from ecg_nas.runs.config import RunConfig
 
 
@@ -54,7 +54,7 @@ def store_folder(config: RunConfig, on_event: OnEvent, *, signal: SignalSpec | N
     if _is_usable(folder):
         return folder
     on_event({"event": "stage", "text": f"preparing {config.data}"})
-    from data_prep.prepare import prepare  # scipy and wfdb, only where recordings are read
+    from data_prep.store.prepare import prepare  # scipy and wfdb, only where recordings are read
 
     prepare(source, folder, **chosen, on_event=on_event)
     return folder

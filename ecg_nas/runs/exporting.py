@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from data_prep.beats.polarity import usual_qrs_of
 from data_prep.events import OnEvent
-from data_prep.polarity import usual_qrs_of
 from ecg_nas.deploy.bundle import Condition, load, without_names
 from ecg_nas.errors import BundleError
 from ecg_nas.runs import robustness

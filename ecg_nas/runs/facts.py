@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from data_prep.dataset import open_store
+from data_prep.store.dataset import open_store
 from ecg_nas.runs.config import RunConfig, to_json
 
 _NOT_OF_TRAININGS = frozenset(

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from data_prep import sources
-from data_prep.dataset import SignalStore
 from data_prep.events import OnEvent
+from data_prep.store.dataset import SignalStore
 from ecg_nas import seeds
 from ecg_nas.errors import RunError
 from ecg_nas.evaluation.folds import Fold, hold_out

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from data_prep.dataset import open_store
+from data_prep.store.dataset import open_store
 from ecg_nas.algorithm import Allowed
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation._pool import PoolEvaluator

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep import altered
-from data_prep.dataset import SignalStore
+from data_prep.store import perturbations
+from data_prep.store.dataset import SignalStore
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.folder import ModelFolder, read_json, write_json
 from ecg_nas.runs.held_out import fold_network, folds_of
@@ -58,13 +58,13 @@ def measure(
 
 def _altered(signals: SignalStore) -> Iterator[tuple[str, SignalStore]]:
     """Yield what is done to the recordings, and the store that they would then give."""
-    for kind in altered.NOISES:
+    for kind in perturbations.NOISES:
         # Of no run: all models meet the same noise.
-        noise = altered.draw(signals, kind, generator("robustness", kind))
+        noise = perturbations.draw(signals, kind, generator("robustness", kind))
         for snr_db in _SNR_DB:
-            yield f"{kind}, {snr_db} dB", altered.noisy(signals, noise, snr_db)
+            yield f"{kind}, {snr_db} dB", perturbations.noisy(signals, noise, snr_db)
     if len(signals.signal_spec.leads) > 1:
-        yield "leads swapped", altered.swapped(signals)
-    yield "all leads inverted", altered.inverted(signals)
+        yield "leads swapped", perturbations.swapped(signals)
+    yield "all leads inverted", perturbations.inverted(signals)
     for fs_hz in _RATES_HZ:
-        yield f"recorded at {fs_hz} Hz", altered.at_rate(signals, fs_hz)
+        yield f"recorded at {fs_hz} Hz", perturbations.at_rate(signals, fs_hz)

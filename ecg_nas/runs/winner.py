@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data_prep.beats import BeatSpec
-from data_prep.dataset import BeatDataset, SignalStore, open_store
+from data_prep.beats.beat_spec import BeatSpec
 from data_prep.events import OnEvent
+from data_prep.store.dataset import BeatDataset, SignalStore, open_store
 from ecg_nas import seeds
 from ecg_nas.errors import RunError
 from ecg_nas.evaluation.representation import beat_spec

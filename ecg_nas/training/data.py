@@ -19,7 +19,7 @@ from torch import Tensor
 from ecg_nas.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from data_prep.dataset import BeatDataset
+    from data_prep.store.dataset import BeatDataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.labels import SCORED
+from data_prep.beats.labels import SCORED
 
 
 def confusion(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from data_prep.beats import SignalSpec
+from data_prep.dsp.signal_spec import SignalSpec
 from ecg_nas.benchmark.representation import BASE, NETWORK, measure, variants
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator

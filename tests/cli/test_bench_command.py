@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from data_prep.dataset import open_store
+from data_prep.store.dataset import open_store
 from ecg_nas.cli import main
 
 

@@ -8,8 +8,8 @@ import pytest
 from bundles import ectopic_recordings, tiny_bundle
 from click.testing import CliRunner
 
-from data_prep.dataset import open_store
-from data_prep.prepare import prepare
+from data_prep.store.dataset import open_store
+from data_prep.store.prepare import prepare
 from ecg_nas.cli import main
 from ecg_nas.deploy import openings
 from ecg_nas.deploy.bundle import load
@@ -124,7 +124,7 @@ def test_evaluate_on_detected_beats_says_so(made, store):
     assert "as Q missed" in words
     assert "no beat" in words
     assert "detected beats, not causal" in words
-    assert "R peaks found by data_prep.detect" in words
+    assert "R peaks found by data_prep.dsp.r_peaks" in words
 
 
 def test_evaluate_writes_a_page(made, store, tmp_path):

@@ -11,8 +11,8 @@ from bundles import ectopic_signal, tiny_bundle
 from test_classify_damaged import damaged
 
 from data_prep.errors import DataError
-from data_prep.formats import open_recording
-from data_prep.record import write_record
+from data_prep.io.formats import open_recording
+from data_prep.io.record import write_record
 from ecg_nas.deploy.bundle import MANIFEST, MODEL, load
 from ecg_nas.deploy.classify import Classifier
 from ecg_nas.deploy.recording import classify_recording

@@ -11,7 +11,7 @@ from bundles import ectopic_signal, int8_bundle, tiny_bundle
 from click.testing import CliRunner
 from recordings import write_csv, write_edf
 
-from data_prep.record import read_annotations, write_annotations, write_record
+from data_prep.io.record import read_annotations, write_annotations, write_record
 from ecg_nas.cli import main
 from ecg_nas.deploy.bundle import load
 

@@ -8,8 +8,8 @@ from bundles import tiny_bundle
 from recordings import write_csv, write_edf
 
 from data_prep.errors import DataError
-from data_prep.formats import open_recording
-from data_prep.record import write_record
+from data_prep.io.formats import open_recording
+from data_prep.io.record import write_record
 from ecg_nas.deploy import annotated
 from ecg_nas.deploy.bundle import load
 from ecg_nas.deploy.classify import Classifier

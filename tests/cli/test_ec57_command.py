@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from data_prep.record import read_annotations, write_annotations
+from data_prep.io.record import read_annotations, write_annotations
 from ecg_nas.cli import main
 
 

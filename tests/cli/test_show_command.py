@@ -7,7 +7,7 @@ import pytest
 from bundles import ectopic_signal
 from click.testing import CliRunner
 
-from data_prep.record import write_annotations, write_record
+from data_prep.io.record import write_annotations, write_record
 from ecg_nas.cli import main
 
 

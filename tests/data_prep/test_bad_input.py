@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_prep.beats import SignalSpec
+from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
-from data_prep.prepare import prepare
-from data_prep.record import read_record, write_annotations
+from data_prep.io.record import read_record, write_annotations
+from data_prep.store.prepare import prepare
 
 
 def _edit(old, new):

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.beats import AMPLITUDE_FLOOR_MV, BeatSpec, SignalSpec, cut_beats, network_input
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.beats.cutting import cut_beats, network_input
+from data_prep.beats.normalization import AMPLITUDE_FLOOR_MV
+from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 
 SIGNAL = SignalSpec(fs_hz=100.0)

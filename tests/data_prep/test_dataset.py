@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data_prep.beats import BeatSpec, cut_beats
-from data_prep.dataset import MANIFEST, open_store, read_manifest
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.beats.cutting import cut_beats
+from data_prep.beats.labels import label, mapping
+from data_prep.dsp.filters import condition, resampled_positions
 from data_prep.errors import DataError
-from data_prep.labels import label, mapping
-from data_prep.prepare import prepare
-from data_prep.record import read_record, write_annotations
-from data_prep.signal import condition, resampled_positions
+from data_prep.io.record import read_record, write_annotations
+from data_prep.store.dataset import MANIFEST, open_store, read_manifest
+from data_prep.store.prepare import prepare
 
 opened: list[str] | None = None
 
@@ -170,7 +171,7 @@ def test_there_is_no_third_side(store):
 
 def test_the_reader_needs_numpy_only():
     heavy = ["wfdb", "scipy", "pydantic", "neurokit2", "sklearn", "pandas", "torch"]
-    code = f"import sys, data_prep.dataset; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, data_prep.store.dataset; print([m for m in {heavy} if m in sys.modules])"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )

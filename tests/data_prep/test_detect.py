@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from data_prep.detect import detect, detect_in_blocks
-from data_prep.ec57 import compare
+from data_prep.dsp.r_peaks import detect, detect_in_blocks
+from data_prep.ec57.beat_by_beat import compare
 from data_prep.errors import DataError
-from data_prep.record import Annotations, read_annotations, read_record
+from data_prep.io.record import Annotations, read_annotations, read_record
 
 FS = 250.0
 
@@ -119,7 +119,7 @@ def test_bad_arguments_are_refused(signal, fs_hz, message):
 
 
 def test_detection_needs_no_torch_and_neurokit2_only_when_it_runs():
-    code = "import sys, data_prep.detect; print({'torch', 'neurokit2'} & set(sys.modules))"
+    code = "import sys, data_prep.dsp.r_peaks; print({'torch', 'neurokit2'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -11,9 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from data_prep import sources
-from data_prep.download import download
 from data_prep.errors import DataError
-from data_prep.split import DS1, DS2, PACED
+from data_prep.sources._download import download
+from data_prep.sources.mitdb import DS1, DS2, PACED
 
 FILES = {
     "100.hea": b"100 2 360 1000\n",

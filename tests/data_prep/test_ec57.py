@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep import ec57_text
-from data_prep.ec57 import CELLS, compare, summarize
+from data_prep.ec57 import listings
+from data_prep.ec57.beat_by_beat import CELLS, compare, summarize
 from data_prep.errors import DataError
-from data_prep.record import Annotations, read_annotations
+from data_prep.io.record import Annotations, read_annotations
 
 RECORDS = ("100", "106", "108", "119", "200", "201", "207", "208", "213", "222", "223", "232")
 MITDB = {"fs_hz": 360.0, "n_samples": 650000}
@@ -64,15 +64,15 @@ def test_lines_and_summary_equal_bxb_and_sumstats(golden, compared, start_s, suf
     records = compared[start_s]
     lines = (golden / f"bxb_lines{suffix}.txt").read_text()
     summary = (golden / f"sumstats{suffix}.txt").read_text()
-    assert ec57_text.lines(records) == lines
-    assert ec57_text.table(records, summarize(records.values())) == summary
+    assert listings.lines(records) == lines
+    assert listings.table(records, summarize(records.values())) == summary
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", RECORDS)
 def test_matrix_report_equals_bxb(golden, compared, name):
     expected = (golden / f"{name}.bxb.txt").read_text()
-    assert ec57_text.matrix(name, compared[300][name], "atr", "tst") == expected
+    assert listings.matrix(name, compared[300][name], "atr", "tst") == expected
 
 
 @pytest.mark.real
@@ -80,17 +80,17 @@ def test_runs_equal_rxr(golden, compared):
     records = compared[300]
     for kind in ("V", "S"):
         expected = (golden / f"rxr_{kind.lower()}_lines.txt").read_text()
-        assert ec57_text.run_lines(records, kind) == expected
+        assert listings.run_lines(records, kind) == expected
     expected = (golden / "rxr_v_sumstats.txt").read_text()
-    assert ec57_text.run_table(records, summarize(records.values()), "V") == expected
+    assert listings.run_table(records, summarize(records.values()), "V") == expected
 
 
 @pytest.mark.real
 def test_shutdown_equals_bxb(golden, data_dir):
     reference = read_annotations(data_dir / "mitdb" / "105", "atr")
     found = {"105": compare(reference, read_annotations(golden / "105", "tsd"), **MITDB)}
-    assert ec57_text.lines(found) == (golden / "bxb_lines_shutdown.txt").read_text()
-    assert ec57_text.shutdown_lines(found) == (golden / "bxb_shutdown_report.txt").read_text()
+    assert listings.lines(found) == (golden / "bxb_lines_shutdown.txt").read_text()
+    assert listings.shutdown_lines(found) == (golden / "bxb_shutdown_report.txt").read_text()
 
 
 @pytest.mark.real

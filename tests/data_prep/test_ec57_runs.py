@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from data_prep.ec57_runs import RunCounts, compare_runs
-from data_prep.record import Annotations
+from data_prep.ec57.run_by_run import RunCounts, compare_runs
+from data_prep.io.record import Annotations
 
 EMPTY = (0, 0, 0)
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data_prep.beats import SignalSpec
-from data_prep.prepare import prepare
-from data_prep.record import read_annotations, read_record, write_annotations, write_record
-from data_prep.stamp import stamp
+from data_prep.dsp.signal_spec import SignalSpec
+from data_prep.io.record import read_annotations, read_record, write_annotations, write_record
+from data_prep.store.cache_key import stamp
+from data_prep.store.prepare import prepare
 
 SIGNAL = SignalSpec(leads=("II", "V1"))
 SPLIT = 'train = ["p0", "p1", "p2"]\ntest = ["p3", "p4", "p5"]\n'
@@ -40,8 +40,8 @@ def test_place_time_process_and_order_do_not_matter(small_folder, tmp_path, spli
         os.utime(file, (0, 0))
     assert _fingerprint(elsewhere, tmp_path, split) == first
     code = (
-        "import sys; from pathlib import Path; from data_prep.prepare import prepare\n"
-        "from data_prep.beats import SignalSpec\n"
+        "import sys; from pathlib import Path; from data_prep.store.prepare import prepare\n"
+        "from data_prep.dsp.signal_spec import SignalSpec\n"
         "print(prepare('wfdb', Path(sys.argv[2]), records=Path(sys.argv[1]), split=sys.argv[3],"
         " signal=SignalSpec(leads=('II', 'V1')))['fingerprint'])"
     )

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import wfdb
 
-from data_prep.dataset import open_store
 from data_prep.errors import DataError
-from data_prep.plan import make_plan
-from data_prep.prepare import prepare
-from data_prep.record import read_header, read_record, write_annotations, write_record
+from data_prep.io.record import read_header, read_record, write_annotations, write_record
+from data_prep.store.dataset import open_store
+from data_prep.store.plan import make_plan
+from data_prep.store.prepare import prepare
 
 LIMIT = {"8": 60, "80": 120, "508": 120, "310": 500, "311": 500, "212": 2000}
 
@@ -232,7 +232,7 @@ def test_leads_that_differ_from_record_to_record(small_folder, write_patient):
 
 
 def _signal(*leads):
-    from data_prep.beats import SignalSpec
+    from data_prep.dsp.signal_spec import SignalSpec
 
     return SignalSpec(leads=leads)
 

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.beats import SignalSpec
-from data_prep.gaps import Before, bridge_samples, fill, lengths
-from data_prep.signal import condition
+from data_prep.dsp.filters import condition
+from data_prep.dsp.gaps import Before, bridge_samples, fill, lengths
+from data_prep.dsp.signal_spec import SignalSpec
 
 NAN = np.nan
 

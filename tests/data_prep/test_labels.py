@@ -2,8 +2,9 @@ from collections import Counter
 
 import pytest
 
+from data_prep.beats.labels import CLASSES, MAPPINGS, label, mapping, refuse_unmapped
 from data_prep.errors import DataError
-from data_prep.labels import BEAT_SYMBOLS, CLASSES, MAPPINGS, label, mapping, refuse_unmapped
+from data_prep.io.annotations import BEAT_SYMBOLS
 
 
 def test_the_mappings_differ_in_escape_beats_only():

@@ -3,12 +3,12 @@ import os
 
 import pytest
 
-from data_prep.beats import SignalSpec
-from data_prep.dataset import MANIFEST, open_store
+from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
-from data_prep.plan import make_plan
-from data_prep.prepare import prepare
-from data_prep.record import write_annotations
+from data_prep.io.record import write_annotations
+from data_prep.store.dataset import MANIFEST, open_store
+from data_prep.store.plan import make_plan
+from data_prep.store.prepare import prepare
 
 
 def _tree(folder):

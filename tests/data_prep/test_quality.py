@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.quality import QualityMeter, Stretch, inside, spans
-from data_prep.signal import condition
-from data_prep.spec import SignalSpec
+from data_prep.dsp.filters import condition
+from data_prep.dsp.quality import QualityMeter, Stretch, inside, spans
+from data_prep.dsp.signal_spec import SignalSpec
 
 FS, SECONDS = 250, 60
 
@@ -108,10 +108,10 @@ def test_spans_are_where_a_lead_or_all_are_unreadable(found, of_all):
 
 @pytest.mark.real
 def test_little_of_the_training_patients_is_lost(mitdb_dir):
-    from data_prep.beats import BeatSpec
-    from data_prep.blocks import RecordingReader
-    from data_prep.formats import open_recording
-    from data_prep.levels import qrs_sizes
+    from data_prep.beats.beat_spec import BeatSpec
+    from data_prep.beats.normalization import qrs_sizes
+    from data_prep.io.formats import open_recording
+    from data_prep.streaming.blocks import RecordingReader
 
     spec = BeatSpec()
     lost = total = 0.0

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_prep.errors import DataError
-from data_prep.leads import choose_leads
-from data_prep.record import (
+from data_prep.io.leads import choose_leads
+from data_prep.io.record import (
     read_annotations,
     read_header,
     read_record,

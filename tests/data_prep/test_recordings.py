@@ -5,8 +5,8 @@ import pytest
 from recordings import write_csv, write_edf
 
 from data_prep.errors import DataError
-from data_prep.formats import open_recording
-from data_prep.record import write_record
+from data_prep.io.formats import open_recording
+from data_prep.io.record import write_record
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.rhythm import FEATURES, rhythm_context
+from data_prep.beats.rhythm import FEATURES, rhythm_context
 
 
 def _column(times, rhythm, name):

@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.beats import SignalSpec
-from data_prep.signal import (
+from data_prep.dsp.filters import (
     band_pass,
     bridge_gaps,
     condition,
@@ -13,6 +12,7 @@ from data_prep.signal import (
     resampled_positions,
     two_median_baseline,
 )
+from data_prep.dsp.signal_spec import SignalSpec
 
 
 @settings(max_examples=40, deadline=None)

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from data_prep import sources
-from data_prep.beats import BeatSpec
-from data_prep.dataset import open_store
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.beats.labels import label, mapping
 from data_prep.errors import DataError
-from data_prep.labels import label, mapping
-from data_prep.plan import make_plan
-from data_prep.record import read_annotations
+from data_prep.io.record import read_annotations
 from data_prep.sources.base import cache_folder
-from data_prep.split import DS1, DS2, PACED, grouped_folds
+from data_prep.sources.mitdb import DS1, DS2, PACED
+from data_prep.splits import grouped_folds
+from data_prep.store.dataset import open_store
+from data_prep.store.plan import make_plan
 
 
 def test_sources_are_the_modules_of_the_folder():

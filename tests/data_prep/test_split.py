@@ -4,10 +4,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from data_prep.errors import DataError
-from data_prep.split import (
-    DS1,
-    DS2,
-    PACED,
+from data_prep.sources.mitdb import DS1, DS2, PACED
+from data_prep.splits import (
     grouped_folds,
     read_split,
     refuse_overlap,

@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.beats import BeatSpec, SignalSpec, cut_beats, network_input
+from data_prep.beats.baseline import with_baseline
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.beats.cutting import cut_beats, network_input
+from data_prep.beats.normalization import MEMORY, RENEWAL, running_levels
+from data_prep.beats.rhythm import LEVEL_INTERVALS, feature_names, rhythm_context, running_context
+from data_prep.dsp.filters import condition_parts, resampled_positions
+from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
-from data_prep.levels import MEMORY, RENEWAL, running_levels
-from data_prep.rhythm import LEVEL_INTERVALS, feature_names, rhythm_context, running_context
-from data_prep.signal import condition_parts, resampled_positions, with_baseline
-from data_prep.stream import BeatStream, FilterStream
+from data_prep.streaming.beat_stream import BeatStream, FilterStream
 
 SIGNAL = SignalSpec(leads=("II", "V1"))
 SPECS = {

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from data_prep.errors import DataError
-from data_prep.record import read_annotations, read_record
+from data_prep.io.record import read_annotations, read_record
+from data_prep.simulation.beat_times import Beat, Rhythm, draw_beats
 from data_prep.simulation.morphology import HALF_S, KERNEL_HZ, kernel
 from data_prep.simulation.patients import ROLES, draw_patient
-from data_prep.simulation.rhythm import Beat, Rhythm, draw_beats
 from data_prep.sources import load
 from data_prep.sources.synthetic import N_PATIENTS, simulate, simulate_record
 

@@ -5,14 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data_prep.beats import BeatSpec, SignalSpec, cut_beats
-from data_prep.dataset import open_store, read_manifest
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.beats.cutting import cut_beats
+from data_prep.beats.normalization import AMPLITUDE_FLOOR_MV
+from data_prep.dsp.filters import band_pass, condition, resampled_positions
+from data_prep.dsp.signal_spec import HIGH_PASS_HZ, SignalSpec
 from data_prep.errors import DataError
-from data_prep.levels import AMPLITUDE_FLOOR_MV
-from data_prep.prepare import prepare
-from data_prep.record import read_record, write_record
-from data_prep.signal import band_pass, condition, resampled_positions
-from data_prep.spec import HIGH_PASS_HZ
+from data_prep.io.record import read_record, write_record
+from data_prep.store.dataset import open_store, read_manifest
+from data_prep.store.prepare import prepare
 
 ALTERNATIVES = [(name, causal) for name in ("none", "high-pass") for causal in (False, True)]
 

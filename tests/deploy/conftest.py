@@ -1,7 +1,7 @@
 import pytest
 from bundles import ectopic_recordings, tiny_bundle
 
-from data_prep.prepare import prepare
+from data_prep.store.prepare import prepare
 
 
 @pytest.fixture(scope="session")

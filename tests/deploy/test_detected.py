@@ -9,10 +9,10 @@ from bundles import SIGNAL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.beats import BeatSpec
-from data_prep.dataset import open_store
-from data_prep.prepare import prepare
-from data_prep.record import Annotations, write_annotations
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.io.record import Annotations, write_annotations
+from data_prep.store.dataset import open_store
+from data_prep.store.prepare import prepare
 from ecg_nas.deploy.bundle import load
 from ecg_nas.deploy.detected import in_fibrillation, pair, with_detected_beats
 from ecg_nas.deploy.evaluate import evaluate
@@ -182,5 +182,5 @@ def test_evaluation_of_detected_beats_counts_every_annotated_one(bundle_folder, 
         np.trace(detected["confusion"]) / (found + missed + false)
     )
     assert detected["protocol"]["beats"] == "detected"
-    assert "data_prep.detect" in detected["protocol"]["counting"]
+    assert "data_prep.dsp.r_peaks" in detected["protocol"]["counting"]
     assert annotated["missed"] == dict.fromkeys("NSVFQ", 0)

@@ -8,10 +8,10 @@ from bundles import SIGNAL, ectopic_signal, tiny_bundle
 from click.testing import CliRunner
 from recordings import write_csv
 
-from data_prep.beats import BeatSpec
-from data_prep.dataset import open_store
-from data_prep.formats import open_recording
-from data_prep.polarity import likeness, usual_qrs, usual_qrs_of
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.beats.polarity import likeness, usual_qrs, usual_qrs_of
+from data_prep.io.formats import open_recording
+from data_prep.store.dataset import open_store
 from ecg_nas.cli import main
 from ecg_nas.deploy.bundle import load
 from ecg_nas.deploy.classify import Classifier

@@ -6,9 +6,9 @@ import pytest
 import torch
 from bundles import SIGNAL, tiny_bundle, tiny_network
 
-from data_prep.beats import BeatSpec
-from data_prep.dataset import open_store
+from data_prep.beats.beat_spec import BeatSpec
 from data_prep.errors import DataError
+from data_prep.store.dataset import open_store
 from ecg_nas.deploy import openings
 from ecg_nas.deploy.bundle import load
 from ecg_nas.deploy.classify import Classifier

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from bundles import SIGNAL
 
-from data_prep.beats import BeatSpec
-from data_prep.dataset import open_store
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.store.dataset import open_store
 from ecg_nas.deploy.mistakes import worst
 from ecg_nas.deploy.outcomes import of_annotated_beats
 from ecg_nas.deploy.strips import of_mistake

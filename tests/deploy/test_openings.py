@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from data_prep.dataset import open_store
 from data_prep.errors import DataError
 from data_prep.events import ignore
-from data_prep.prepare import prepare
+from data_prep.store.dataset import open_store
+from data_prep.store.prepare import prepare
 from ecg_nas.deploy import openings
 from ecg_nas.deploy.bundle import load
 from ecg_nas.deploy.evaluate import evaluate

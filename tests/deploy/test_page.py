@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from page_runtime import STAND_IN
 
-from data_prep import port
+from data_prep.streaming import browser_constants
 from ecg_nas.deploy import page
 from ecg_nas.deploy.bundle import load
 from ecg_nas.errors import BundleError
@@ -103,6 +103,6 @@ def test_scripts_put_together_import_nothing_and_share_no_name():
 def test_the_wavelet_that_the_page_filters_with_is_neurokits():
     pywt = pytest.importorskip("pywt")
     signal = np.random.default_rng(0).normal(size=256)
-    taps, ahead = port._detail_taps(3)
+    taps, ahead = browser_constants._detail_taps(3)
     own = sum(tap * np.roll(signal, k - ahead) for k, tap in enumerate(taps))
     np.testing.assert_allclose(own, np.array(pywt.swt(signal, "db3", level=3))[0, 1], atol=1e-10)

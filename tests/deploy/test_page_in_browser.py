@@ -11,9 +11,9 @@ from bundles import SIGNAL, ectopic_signal, tiny_bundle
 from page_runtime import real_runtime
 from recordings import write_csv
 
-from data_prep.beats import BeatSpec
-from data_prep.formats import open_recording
-from data_prep.record import write_annotations, write_record
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.io.formats import open_recording
+from data_prep.io.record import write_annotations, write_record
 from ecg_nas.deploy import annotated, page
 from ecg_nas.deploy.bundle import load
 from ecg_nas.deploy.classify import Classifier

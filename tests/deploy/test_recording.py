@@ -11,14 +11,14 @@ from bundles import SIGNAL, ectopic_signal, tiny_bundle
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
-from data_prep import detect
-from data_prep.beats import BeatSpec
-from data_prep.blocks import RecordingReader
-from data_prep.dataset import open_store
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.dsp import r_peaks
 from data_prep.errors import DataError
-from data_prep.formats import open_recording
-from data_prep.prepare import prepare
-from data_prep.record import read_annotations, read_header, write_record
+from data_prep.io.formats import open_recording
+from data_prep.io.record import read_annotations, read_header, write_record
+from data_prep.store.dataset import open_store
+from data_prep.store.prepare import prepare
+from data_prep.streaming.blocks import RecordingReader
 from ecg_nas.deploy import annotated
 from ecg_nas.deploy.bundle import load
 from ecg_nas.deploy.classify import Classifier
@@ -119,7 +119,7 @@ def test_found_beats_lie_where_they_are_at_any_rate(monkeypatch, fs_hz):
     def tops(signal, fs_hz):
         return find_peaks(signal[:, 0], height=signal.max() / 2)[0]
 
-    monkeypatch.setattr(detect, "_detect_block", tops)
+    monkeypatch.setattr(r_peaks, "_detect_block", tops)
     recording = SimpleNamespace(
         fs_hz=fs_hz, leads=("MLII", "V1"), n_samples=len(signal), duration_s=2400.0,
         read=lambda start, stop: signal[start:stop].copy(),
@@ -143,7 +143,7 @@ def test_memory_does_not_grow_with_the_recording(monkeypatch, baseline, given):
     beats = np.arange(50, n_samples, 100)
     kept, found = 0, 0
     # Not the detectors, which take seconds.
-    monkeypatch.setattr(detect, "_detect_block", lambda signal, fs_hz: beats[: len(signal) // 100])
+    monkeypatch.setattr(r_peaks, "_detect_block", lambda signal, fs_hz: beats[: len(signal) // 100])
     for block in reader.given(beats) if given else reader.detected():
         kept = max(kept, len(reader._cut.values), len(reader._signal.values))
         found += len(block.samples)
@@ -154,7 +154,7 @@ def test_memory_does_not_grow_with_the_recording(monkeypatch, baseline, given):
 def test_ec57_of_the_written_annotations_is_that_of_evaluate(
     bundle_folder, recordings, store, tmp_path
 ):
-    from data_prep.ec57 import compare
+    from data_prep.ec57.beat_by_beat import compare
 
     bundle = load(bundle_folder)
     classifier = Classifier(bundle)
@@ -177,7 +177,7 @@ def test_ec57_of_the_written_annotations_is_that_of_evaluate(
 @pytest.mark.real
 def test_ec57_of_real_records_is_that_of_evaluate(mitdb_dir, tmp_path):
     """An untrained bundle: nothing is chosen, only compared. Training patients suffice."""
-    from data_prep.ec57 import compare
+    from data_prep.ec57.beat_by_beat import compare
 
     names = ("118", "223")
     (tmp_path / "records").mkdir()

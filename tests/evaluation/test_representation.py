@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from data_prep.beats import BeatSpec, SignalSpec
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.dsp.signal_spec import SignalSpec
 from ecg_nas.evaluation import representation as representation_of
 from search_spaces import Architecture, ArchitectureError
 from search_spaces.ecg1d import REPRESENTATION

@@ -4,9 +4,9 @@ import weakref
 import numpy as np
 import pytest
 
-from data_prep.dataset import open_store
 from data_prep.errors import DataError
-from data_prep.prepare import prepare
+from data_prep.store.dataset import open_store
+from data_prep.store.prepare import prepare
 from ecg_nas.errors import ConfigError, RunError
 from ecg_nas.evaluation import training as module
 from ecg_nas.evaluation.base import Candidate

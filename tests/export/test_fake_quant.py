@@ -7,7 +7,8 @@ import torch
 from bundles import SIGNAL, tiny_network
 from torch import nn
 
-from data_prep.beats import BeatSpec, network_input
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.beats.cutting import network_input
 from ecg_nas.evaluation.representation import beat_spec
 from ecg_nas.evaluation.training import builder
 from ecg_nas.export import quantize as module

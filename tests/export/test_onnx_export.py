@@ -11,7 +11,8 @@ import pytest
 import torch
 from bundles import SIGNAL, tiny_architecture, tiny_bundle, tiny_network
 
-from data_prep.beats import BeatSpec, network_input
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.beats.cutting import network_input
 from ecg_nas.deploy.bundle import MANIFEST, MODEL, NOTICE
 from ecg_nas.errors import BundleError
 from ecg_nas.export.bundle import write_bundle
@@ -97,7 +98,7 @@ def test_same_weights_same_bytes_and_a_bundle_replaces_a_bundle(exported, tmp_pa
 def test_golden_beats_are_the_same_in_every_process():
     code = """
 import hashlib, numpy
-from data_prep.beats import BeatSpec
+from data_prep.beats.beat_spec import BeatSpec
 from ecg_nas.export.onnx import example_inputs
 inputs = example_inputs(BeatSpec(reference_beat=True), numpy.random.default_rng(0), beats=3)
 print(hashlib.sha256(b"".join(values.tobytes() for values in inputs.values())).hexdigest())

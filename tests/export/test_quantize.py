@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from bundles import SIGNAL, tiny_bundle, tiny_network
 
-from data_prep.beats import BeatSpec
+from data_prep.beats.beat_spec import BeatSpec
 from ecg_nas.deploy.bundle import GOLDEN, MANIFEST, MODEL, MODEL_INT8, entry, load
 from ecg_nas.deploy.verify import GOLDEN_INT8, verify
 from ecg_nas.errors import BundleError

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from bundles import SIGNAL, ectopic_recordings, tiny_bundle
 
-from data_prep.beats import BeatSpec
-from data_prep.prepare import prepare
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.store.prepare import prepare
 from ecg_nas.deploy.bundle import load
 from ecg_nas.deploy.evaluate import assess
 from ecg_nas.errors import RunError

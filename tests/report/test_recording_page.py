@@ -10,7 +10,7 @@ import pytest
 from bundles import ectopic_signal, tiny_bundle
 from recordings import write_edf
 
-from data_prep.formats import open_recording
+from data_prep.io.formats import open_recording
 from ecg_nas.deploy.bundle import load
 from ecg_nas.deploy.classify import Classifier
 from ecg_nas.deploy.doubts import Doubt

@@ -7,9 +7,9 @@ import pytest
 from bundles import tiny_bundle
 from click.testing import CliRunner
 
-from data_prep.dataset import open_store
 from data_prep.errors import DataError
 from data_prep.events import ignore
+from data_prep.store.dataset import open_store
 from ecg_nas.cli import main
 from ecg_nas.deploy.bundle import load
 from ecg_nas.runs import config as settings

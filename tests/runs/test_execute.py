@@ -121,7 +121,7 @@ def test_other_settings_are_refused_and_named(run, store):
 
 
 def test_other_data_are_refused(run, tmp_path, write_patient):
-    from data_prep.prepare import prepare
+    from data_prep.store.prepare import prepare
 
     (tmp_path / "records").mkdir()
     for index in range(6):

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from data_prep.dataset import open_store, read_manifest
 from data_prep.errors import DataError
+from data_prep.store.dataset import open_store, read_manifest
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.data import store_folder
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from main_job import content, settings
 
-from data_prep import altered
-from data_prep.dataset import open_store
+from data_prep.store import perturbations
+from data_prep.store.dataset import open_store
 from ecg_nas.deploy import bundle
 from ecg_nas.errors import RunError
 from ecg_nas.export.quantize import gate
@@ -97,7 +97,7 @@ def test_altered_recordings_are_asked_about_on_the_folds(whole, store):
     assert clean.macro_f1_nsv == held_out["macro_f1_nsv"]
     assert (clean.S_f1, clean.V_f1) == tuple(held_out["per_class"][k]["f1"] for k in "SV")
     assert [one.name for one in others] == [
-        *[f"{kind}, {db} dB" for kind in altered.NOISES for db in (24, 12, 6, 0)],
+        *[f"{kind}, {db} dB" for kind in perturbations.NOISES for db in (24, 12, 6, 0)],
         "leads swapped",
         "all leads inverted",
         *[f"recorded at {fs_hz} Hz" for fs_hz in (125, 250, 500)],

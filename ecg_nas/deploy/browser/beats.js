@@ -1,5 +1,5 @@
 // From a filtered signal and its beats to what the model takes: windows, levels and rhythm,
-// as data_prep/beats.py, data_prep/levels.py and data_prep/rhythm.py define them.
+// as data_prep/beats/cutting.py, data_prep/beats/normalization.py and data_prep/beats/rhythm.py define them.
 
 import { medianOf } from "./numbers.js";
 

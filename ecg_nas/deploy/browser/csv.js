@@ -1,4 +1,4 @@
-// Recordings and beats in text files, one line a sample or a beat, as data_prep/_csv.py reads them.
+// Recordings and beats in text files, one line a sample or a beat, as data_prep/io/formats/csv.py reads them.
 
 import { InputError, inMillivolt } from "./wfdb.js";
 

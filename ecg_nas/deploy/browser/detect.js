@@ -1,4 +1,4 @@
-// Where the beats are: a vote of detectors on all leads, as data_prep/detect.py takes it.
+// Where the beats are: a vote of detectors on all leads, as data_prep/dsp/r_peaks.py takes it.
 
 import { argMax, extremes, fround, medianMirrored, rint, searchSorted } from "./numbers.js";
 import { forthAndBack, resample } from "./signal.js";

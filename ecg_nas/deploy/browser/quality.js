@@ -1,4 +1,4 @@
-// Where a lead cannot be read: a verdict every two seconds, as data_prep/quality.py gives it.
+// Where a lead cannot be read: a verdict every two seconds, as data_prep/dsp/quality.py gives it.
 
 import { fround, medianOf, rint } from "./numbers.js";
 

@@ -1,4 +1,4 @@
-// Raw signals made comparable, as data_prep/signal.py and data_prep/gaps.py do it.
+// Raw signals made comparable, as data_prep/dsp/filters.py and data_prep/dsp/gaps.py do it.
 // A signal is a list of leads, each a Float32Array in mV.
 
 import { fround, medianNearest, rint } from "./numbers.js";

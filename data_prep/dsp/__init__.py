@@ -1,0 +1,1 @@
+"""Signal processing: filters, gaps, R peaks, signal quality. NumPy and SciPy only."""

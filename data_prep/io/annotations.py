@@ -1,0 +1,62 @@
+"""What annotators said about a recording: beats, rhythms, noise."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_prep.errors import DataError
+
+BEAT_SYMBOLS = frozenset("NLRBAaJSVrFejnE/fQ?")
+"""Annotations that mark a beat; all others (rhythm changes, noise, waves, comments) mark none.
+``!`` (a flutter wave) is no beat for a classifier."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotations:
+    """All annotations of one annotator on one record: beats, rhythms, noise, comments.
+
+    Attributes:
+        samples: ``(n,)`` int64 positions in samples at ``fs_hz``, in the order of the file.
+        symbols: ``(n,)`` one-character WFDB symbols.
+        subtypes: ``(n,)`` int64 subtypes (noise flags of ``~``).
+        aux: ``(n,)`` auxiliary texts such as ``(AFIB``, without trailing NULs.
+        fs_hz: Sampling rate of the positions.
+    """
+
+    samples: NDArray[np.int64]
+    symbols: NDArray[np.str_]
+    subtypes: NDArray[np.int64]
+    aux: tuple[str, ...]
+    fs_hz: float
+
+
+def beats_of(
+    notes: Annotations | None,
+    fs_hz: float,
+    n_samples: int,
+    beat_symbols: Collection[str] = BEAT_SYMBOLS,
+    *,
+    where: str,
+) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+    """Return positions (in samples at ``fs_hz``, ascending) and symbols of the beats in ``notes``.
+
+    Raises:
+        DataError: If a beat lies outside of the ``n_samples`` of the record ``where``.
+    """
+    if notes is None:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.str_)
+    is_beat = np.isin(notes.symbols, list(beat_symbols))
+    # Some annotators count at another rate than the signal's.
+    samples = np.rint(notes.samples[is_beat] * (fs_hz / notes.fs_hz)).astype(np.int64)
+    outside = samples[(samples < 0) | (samples >= n_samples)]
+    if len(outside):
+        raise DataError(
+            f"the beats of record {where} must lie within its {n_samples} samples; one is at "
+            f"{outside[0]}"
+        )
+    order = np.argsort(samples, kind="stable")
+    return samples[order], notes.symbols[is_beat][order]

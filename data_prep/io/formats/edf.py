@@ -1,0 +1,266 @@
+"""EDF and EDF+ recordings, piece by piece.
+
+Not left to a library: what is needed are 16-bit integers at fixed places, and a reader must name
+what is wrong with a damaged file, and give the pauses of an interrupted recording (EDF+D) as such.
+
+References:
+    Kemp et al., Electroencephalogr. Clin. Neurophysiol. 82:391, 1992,
+    doi:10.1016/0013-4694(92)90009-7; Kemp and Olivan, Clin. Neurophysiol. 114:1755, 2003,
+    doi:10.1016/S1388-2457(03)00123-8; https://www.edfplus.info/specs
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from data_prep.errors import DataError
+from data_prep.io.frames import at_rate, frames_around
+from data_prep.io.record import MILLIVOLT
+from data_prep.io.recording import Recording, chosen
+
+_FIXED: Final = 256
+# Width of each field of a signal; a field of all signals comes before the next field.
+_WIDTHS: Final = {
+    "label": 16, "transducer": 80, "unit": 8, "low": 8, "high": 8, "digital_low": 8,
+    "digital_high": 8, "filter": 80, "samples": 8, "reserved": 32,
+}  # fmt: skip
+_NOTES: Final = "edf annotations"
+_KIND = re.compile(r"(?:(?:ecg|ekg|lead)[ _-]+)+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Signal:
+    """One signal of the header; ``first`` is its first sample within a data record."""
+
+    label: str
+    unit: str
+    gain: float
+    offset: float
+    samples: int
+    first: int
+
+
+class EdfRecording(Recording):
+    """Some signals of an EDF or EDF+ file; a slower one is interpolated.
+
+    Args:
+        file: The file.
+        leads: As for ``leads.choose_leads``, by label (``ECG II`` and ``EKG Lead II`` are
+            ``II``); ``None``: all with the unit of a voltage.
+        units: Unit of all leads, in place of what the file says.
+
+    Raises:
+        DataError: If it is malformed or truncated, or has no such leads.
+    """
+
+    def __init__(
+        self, file: Path, leads: tuple[str, ...] | None = None, units: str | None = None
+    ) -> None:
+        self._file = file
+        self.path = file.with_suffix("")
+        header = _header(file)
+        self._start, self._n_frames, frame_s = header.start, header.n_frames, header.frame_s
+        self._width = header.width
+        voltages = [
+            signal
+            for signal in header.signals
+            if signal.label.casefold() != _NOTES
+            and (signal.unit.casefold() in MILLIVOLT or units is not None)
+        ]
+        names = tuple(_KIND.sub("", signal.label, count=1) for signal in voltages)
+        columns = chosen(names, leads, where=f"the file {file} (signals in V, mV or uV)")
+        self._signals = [voltages[column] for column in columns]
+        self._scales = [MILLIVOLT[(units or s.unit).casefold()] for s in self._signals]
+        self.leads = tuple(names[column] for column in columns)
+        self.signals = tuple(header.signals.index(signal) for signal in self._signals)
+        self._rate = max(signal.samples for signal in self._signals)
+        self.fs_hz = self._rate / frame_s
+        self._places = self._frame_places(header, frame_s)
+        self.n_samples = int(self._places[-1]) + self._rate
+
+    @override
+    def read(self, start: int, stop: int) -> NDArray[np.float32]:
+        out = np.full((stop - start, len(self._signals)), np.nan, dtype=np.float32)
+        # Frames follow each other without a pause, but for EDF+D.
+        first, last = np.searchsorted(self._places, (start - self._rate + 1, stop))
+        breaks = np.flatnonzero(np.diff(self._places[first:last]) != self._rate) + 1
+        for run in np.split(np.arange(first, last), breaks):
+            if len(run):
+                at = int(self._places[run[0]])
+                begin, end = max(start, at), min(stop, at + len(run) * self._rate)
+                shift = int(run[0]) * self._rate - at
+                out[begin - start : end - start] = self._read(begin + shift, end + shift)
+        return out
+
+    def _read(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Read samples that count without pauses."""
+        first, last = frames_around(start, stop, self._rate, self._n_frames)
+        frames = self._frames(first, last)
+        out = np.empty((stop - start, len(self._signals)), dtype=np.float32)
+        for place, (signal, scale) in enumerate(zip(self._signals, self._scales, strict=True)):
+            digital = frames[:, signal.first : signal.first + signal.samples].ravel()
+            values = (digital * signal.gain + signal.offset) * scale
+            with np.errstate(over="ignore", invalid="ignore"):
+                out[:, place] = at_rate(values, signal.samples, first, start, stop, self._rate)
+        out[np.isinf(out)] = np.nan
+        return out
+
+    def _frames(self, first: int, last: int) -> NDArray[Any]:
+        at = self._start + 2 * first * self._width
+        count = (last - first) * self._width
+        try:
+            values = np.fromfile(self._file, dtype="<i2", count=count, offset=at)
+        except OSError as error:
+            raise DataError(f"the file {self._file} must be readable: {error}") from error
+        if len(values) < count:
+            raise DataError(f"the file {self._file} must stay as it is while it is read")
+        return values.reshape(last - first, self._width)
+
+    def _frame_places(self, header: _Header, frame_s: float) -> NDArray[np.int64]:
+        """Return the first sample of each data record."""
+        places = np.arange(self._n_frames, dtype=np.int64) * self._rate
+        if not header.is_interrupted:
+            return places
+        onsets = self._onsets(
+            next((s for s in header.signals if s.label.casefold() == _NOTES), None)
+        )
+        places = np.rint((onsets - onsets[0]) / frame_s * self._rate).astype(np.int64)
+        # Clocks are rounded: what is off by less than a sample is no pause.
+        near = np.abs(np.diff(places) - self._rate) <= 1
+        if (np.diff(places) < self._rate - 1).any():
+            raise DataError(
+                f"the data records of {self._file} must follow each other in time; they do not"
+            )
+        pauses = np.where(near, 0, np.diff(places) - self._rate)
+        places = np.arange(len(places)) * self._rate
+        places[1:] += np.cumsum(pauses)
+        return places
+
+    def _onsets(self, notes: _Signal | None) -> NDArray[np.float64]:
+        """Return when each data record of an interrupted recording begins, in seconds."""
+        onsets = np.empty(self._n_frames)
+        for first in range(0, self._n_frames if notes else 0, 1024):
+            assert notes is not None
+            frames = self._frames(first, min(first + 1024, self._n_frames))
+            for row, frame in enumerate(frames[:, notes.first : notes.first + notes.samples]):
+                text = frame.tobytes().partition(b"\x14")[0]
+                try:
+                    onsets[first + row] = float(text)
+                except ValueError:
+                    notes = None
+                    break
+            if notes is None:
+                break
+        if notes is None or not np.isfinite(onsets).all() or np.abs(onsets).max() > 1e9:
+            raise DataError(
+                f"each data record of {self._file} (EDF+D) must say when it begins; one does not"
+            )
+        return onsets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Header:
+    """What is needed of a header; ``width`` is the samples of a data record."""
+
+    start: int
+    n_frames: int
+    frame_s: float
+    width: int
+    is_interrupted: bool
+    signals: tuple[_Signal, ...]
+
+
+def _header(file: Path) -> _Header:
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as opened:
+            fixed = opened.read(_FIXED)
+            n_signals = _number(file, fixed[252:256], "a number of signals", whole=True)
+            if len(fixed) < _FIXED or not fixed.startswith(b"0       ") or not n_signals > 0:
+                raise DataError(f"the file {file} must begin with an EDF header; it does not")
+            rest = opened.read(int(n_signals) * _FIXED)
+    except OSError as error:
+        raise DataError(f"the file {file} must be readable: {error.strerror}") from error
+    n_signals = int(n_signals)
+    start = _FIXED * (n_signals + 1)
+    stated = _number(file, fixed[184:192], "the length of its header", whole=True)
+    if len(rest) < n_signals * _FIXED or stated != start:
+        raise DataError(
+            f"the header of {file} must have {start} bytes for {n_signals} signals; it says "
+            f"{stated:g} and the file has {size}: is it truncated?"
+        )
+    signals = _signals(file, rest, n_signals)
+    width = sum(signal.samples for signal in signals)
+    n_frames = int(_number(file, fixed[236:244], "a number of data records", whole=True))
+    frame_s = _number(file, fixed[244:252], "the duration of a data record")
+    there = (size - start) // (2 * width)
+    if n_frames == -1:  # the recorder did not come to say it
+        n_frames = there
+    if n_frames < 1 or frame_s <= 0:
+        raise DataError(
+            f"the file {file} must hold data records of some seconds; its header says {n_frames} "
+            f"of {frame_s:g} s"
+        )
+    if there < n_frames:
+        raise DataError(
+            f"the file {file} must hold {n_frames} data records as its header says; it has "
+            f"{there}: it is truncated"
+        )
+    interrupted = fixed[192:197] == b"EDF+D"
+    return _Header(
+        start=start, n_frames=n_frames, frame_s=frame_s, width=width,
+        is_interrupted=interrupted, signals=signals,
+    )  # fmt: skip
+
+
+def _signals(file: Path, content: bytes, n_signals: int) -> tuple[_Signal, ...]:
+    fields: dict[str, list[bytes]] = {}
+    at = 0
+    for name, width in _WIDTHS.items():
+        fields[name] = [content[at + k * width : at + (k + 1) * width] for k in range(n_signals)]
+        at += width * n_signals
+    signals, first = [], 0
+    for k in range(n_signals):
+        label = _text(fields["label"][k])
+        samples = int(_number(file, fields["samples"][k], f"samples of {label}", whole=True))
+        low, high, digital_low, digital_high = (
+            _number(file, fields[name][k], f"the range of {label}")
+            for name in ("low", "high", "digital_low", "digital_high")
+        )
+        if samples < 1 or digital_low == digital_high or low == high:
+            raise DataError(
+                f"signal {label} of {file} must have samples and a range; its header says "
+                f"{samples} samples, {low:g} to {high:g} for {digital_low:g} to {digital_high:g}"
+            )
+        gain = (high - low) / (digital_high - digital_low)
+        signals.append(
+            _Signal(
+                label=label, unit=_text(fields["unit"][k]), gain=gain,
+                offset=low - digital_low * gain, samples=samples, first=first,
+            )
+        )  # fmt: skip
+        first += samples
+    return tuple(signals)
+
+
+def _text(field: bytes) -> str:
+    return field.decode("latin-1").strip(" \0")
+
+
+def _number(file: Path, field: bytes, what: str, *, whole: bool = False) -> float:
+    text = _text(field)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or (whole and value != int(value)) or "_" in text:
+        raise DataError(f"the header of {file} must give {what}; got {text!r}")
+    return value

@@ -1,0 +1,1 @@
+"""The signal store: what is asked for, planned, written, opened and cut into beats."""

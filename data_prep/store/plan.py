@@ -1,0 +1,369 @@
+"""What ``prepare`` would take: every record read through once, without its signal.
+
+Nothing is left out silently: a record or beat that is not taken is counted with its reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_prep import sources
+from data_prep.beats.labels import SCORED, label, mapping, read_mapping, refuse_unmapped
+from data_prep.dsp.signal_spec import SignalSpec
+from data_prep.errors import DataError
+from data_prep.events import OnEvent, ignore
+from data_prep.io.annotations import BEAT_SYMBOLS
+from data_prep.io.header import Header, read_header, refuse_short_files
+from data_prep.io.leads import choose_leads
+from data_prep.io.record import beats_of, read_annotations
+from data_prep.sources import Assignment, RecordRef, Source
+from data_prep.splits import Side, read_split, refuse_overlap
+from data_prep.store.patient_table import read_patients
+
+# Slower than this there is no QRS complex to see; faster is no ECG recorder, but a typing error.
+_RATES_HZ = (50.0, 20_000.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRecord:
+    """A record that will be taken.
+
+    Attributes:
+        ref: Where it lies and whose it is.
+        side: Side of the split.
+        header: What its header says.
+        columns: The leads to take, as columns of the header.
+        symbols: Symbol of each of its beats.
+        y: Class of each of its beats, -1 for none.
+        unmapped: Beats without a class, by symbol.
+        notes: What was assumed to read it, one text each.
+    """
+
+    ref: RecordRef
+    side: Side
+    header: Header
+    columns: tuple[int, ...]
+    symbols: NDArray[np.str_]
+    y: NDArray[np.int64]
+    unmapped: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def fs_hz(self) -> float:
+        """Sampling rate at which it will be read: that of the fastest lead taken."""
+        return self.header.fs_hz * self.header.oversampling(self.columns)
+
+    @property
+    def n_samples(self) -> int:
+        """Length at that rate."""
+        return self.header.n_samples * self.header.oversampling(self.columns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What would be taken, what not and why.
+
+    Attributes:
+        source: Name of the source.
+        split: Name of the split; ``file`` for the user's own.
+        signal: How the signals will be made comparable.
+        symbols: Class of each symbol.
+        records: The records that will be taken, in order.
+        left_out: One entry a record that will not: ``record``, ``patient``, ``beats``,
+            ``reason``.
+    """
+
+    source: str
+    split: str
+    signal: SignalSpec
+    symbols: Mapping[str, str]
+    records: tuple[PlannedRecord, ...]
+    left_out: tuple[Mapping[str, Any], ...]
+
+    def on(self, side: Side) -> tuple[PlannedRecord, ...]:
+        """Return the records of one side."""
+        return tuple(record for record in self.records if record.side == side)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the plan as JSON-able values: what the manifest of the store will say of it."""
+        sides: tuple[Side, ...] = ("train", "test")
+        return {
+            "source": self.source,
+            "split": self.split,
+            "signal": self.signal.to_json(),
+            "symbols": dict(sorted(self.symbols.items())),
+            "counts": {side: self._counts(side) for side in sides},
+            "records": {side: [record.ref.name for record in self.on(side)] for side in sides},
+            "patients": {
+                side: list(dict.fromkeys(record.ref.patient for record in self.on(side)))
+                for side in sides
+            },
+            "left_out": [dict(entry) for entry in self.left_out],
+            "dropped_beats": [
+                {
+                    "record": record.ref.name,
+                    "symbol": symbol,
+                    "beats": count,
+                    "reason": "its symbol has no class",
+                }
+                for record in self.records
+                for symbol, count in sorted(record.unmapped.items())
+            ],
+            "annotators": dict(Counter(record.ref.annotator for record in self.records)),
+            "notes": [
+                {"record": record.ref.name, "note": note}
+                for record in self.records
+                for note in record.notes
+            ],
+        }
+
+    def _counts(self, side: Side) -> dict[str, int]:
+        y = np.concatenate([record.y for record in self.on(side)] or [np.zeros(0, dtype=np.int64)])
+        counts = np.bincount(y[y >= 0], minlength=len(self.signal.classes))
+        return {name: int(n) for name, n in zip(self.signal.classes, counts, strict=True)}
+
+
+def make_plan(
+    source: str,
+    *,
+    records: Path | None = None,
+    signal: SignalSpec | None = None,
+    split: str = "standard",
+    labels: Path | None = None,
+    patients: Path | None = None,
+    annotators: Sequence[str] | None = None,
+    on_event: OnEvent = ignore,
+) -> Plan:
+    """Read headers and annotations of all records, and decide which to take.
+
+    Args:
+        source: Name of the source.
+        records: Folder of the recordings, where the source does not know it itself.
+        signal: How to make the signals comparable; by default as the source says.
+        split: A split of the source, or a TOML file with the lists ``train`` and ``test``.
+        labels: TOML file that gives each symbol its class, instead of ``signal.mapping``.
+        patients: CSV or TOML file that gives each record its patient.
+        annotators: Extensions of annotation files in order of preference: of each record, the
+            first that is there; by default as the source says.
+        on_event: Called with what the source does to find its recordings.
+
+    Raises:
+        DataError: If something is missing, malformed, or does not fit together.
+    """
+    origin = sources.load(source)
+    spec = origin.signal if signal is None else signal
+    if labels is not None:
+        spec = replace(spec, mapping=labels.stem)
+    symbol_classes = mapping(spec.mapping) if labels is None else read_mapping(labels)
+    refs = _with_patients(origin.records(records, on_event), patients)
+    _refuse_annotators(annotators)
+    usable: list[PlannedRecord] = []
+    left_out: list[Mapping[str, Any]] = []
+    for ref in refs:
+        planned = _read_through(_annotated(ref, annotators), symbol_classes, spec)
+        reason = _unusable(planned, spec, complete=origin.complete)
+        if reason is None:
+            usable.append(planned)
+        else:
+            left_out.append(_left_out(planned, reason))
+    if not usable:
+        raise DataError(f"at least one record must be usable; none is: {_reasons(left_out)}")
+    assignment = _assign(origin, split, spec.classes, usable, refs)
+    taken = []
+    for planned in usable:
+        side = assignment.side.get(planned.ref.patient)
+        if side is None:
+            reason = assignment.left_out.get(planned.ref.patient, "on no side of the split")
+            left_out.append(_left_out(planned, reason))
+        else:
+            columns = choose_leads(planned.header.leads, spec.leads, where=_where(planned.ref))
+            _refuse_rate(planned.ref, planned.header, columns)
+            chosen = replace(planned, side=side, columns=tuple(columns))
+            taken.append(replace(chosen, notes=tuple(_notes(chosen, spec, annotators))))
+    plan = Plan(
+        source=source,
+        split=split if split in origin.splits else "file",
+        signal=spec,
+        symbols=symbol_classes,
+        records=tuple(taken),
+        left_out=tuple(left_out),
+    )
+    _refuse_unusable(plan)
+    return plan
+
+
+def _with_patients(refs: Sequence[RecordRef], table: Path | None) -> list[RecordRef]:
+    names = Counter(ref.name for ref in refs)
+    if twice := sorted(name for name, count in names.items() if count > 1):
+        raise DataError(f"record names must be unique; twice there is {', '.join(twice)}")
+    if table is None:
+        return list(refs)
+    patient_of = read_patients(table)
+    if missing := sorted(set(names) - set(patient_of)):
+        raise DataError(
+            f"the table of patients {table} must name every record; it lacks "
+            f"{', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}"
+        )
+    return [replace(ref, patient=patient_of[ref.name]) for ref in refs]
+
+
+def _refuse_annotators(annotators: Sequence[str] | None) -> None:
+    if annotators is not None and not (annotators and all(name.isalnum() for name in annotators)):
+        raise DataError(
+            "the annotators must be extensions of annotation files, of letters and digits, as in "
+            f"atr; got {', '.join(map(repr, annotators)) or 'none'}"
+        )
+
+
+def _annotated(ref: RecordRef, annotators: Sequence[str] | None) -> RecordRef:
+    """Return ``ref`` with the first of ``annotators`` that it has, or the first of all."""
+    if annotators is None:
+        return ref
+    there = [name for name in annotators if _annotation_file(ref, name).is_file()]
+    return replace(ref, annotator=[*there, annotators[0]][0])
+
+
+def _annotation_file(ref: RecordRef, annotator: str) -> Path:
+    return ref.path.with_name(f"{ref.path.name}.{annotator}")
+
+
+def _read_through(
+    ref: RecordRef, symbol_classes: Mapping[str, str], spec: SignalSpec
+) -> PlannedRecord:
+    header = read_header(ref.path)
+    refuse_short_files(ref.path, header)
+    if not _annotation_file(ref, ref.annotator).is_file():
+        raise DataError(
+            f"record {ref.path} must have an annotation file {ref.path.name}.{ref.annotator}; "
+            "there is none: name another with --annotators, or take the record away"
+        )
+    _, symbols = beats_of(
+        read_annotations(ref.path, ref.annotator, fs_hz=header.fs_hz),
+        header.fs_hz,
+        header.n_samples,
+        BEAT_SYMBOLS | symbol_classes.keys(),
+        where=str(ref.path),
+    )
+    labelled = label(symbols, symbol_classes, spec.classes)
+    return PlannedRecord(
+        ref=ref,
+        side="train",
+        header=header,
+        columns=(),
+        symbols=symbols,
+        y=labelled.y,
+        unmapped=labelled.unmapped,
+    )
+
+
+def _unusable(planned: PlannedRecord, spec: SignalSpec, *, complete: bool) -> str | None:
+    """Return why a record cannot be taken, whatever the split."""
+    if not len(planned.y):
+        return "it has no beats"
+    if not complete:
+        try:
+            choose_leads(planned.header.leads, spec.leads, where=_where(planned.ref))
+        except DataError as error:
+            return str(error)
+    return None
+
+
+def _where(ref: RecordRef) -> str:
+    return f"record {ref.path}"
+
+
+def _refuse_rate(ref: RecordRef, header: Header, columns: Sequence[int]) -> None:
+    lowest, highest = _RATES_HZ
+    fs_hz = header.fs_hz * header.oversampling(columns)
+    if not lowest <= fs_hz <= highest:
+        raise DataError(
+            f"record {ref.path} must have from {lowest:g} to {highest:g} samples a second; its "
+            f"header says {fs_hz:g}"
+        )
+
+
+def _notes(
+    planned: PlannedRecord, spec: SignalSpec, annotators: Sequence[str] | None
+) -> Iterator[str]:
+    """Say what was assumed to read a record: nothing that its own header and files state."""
+    fastest = planned.header.oversampling(planned.columns)
+    for entry, column in zip(spec.leads, planned.columns, strict=True):
+        lead = planned.header.channels[column]
+        names = [name.strip().casefold() for name in entry.split("/")]
+        if lead.name.strip().casefold() not in names:
+            yield f"lead {lead.name} was taken for {entry} by its position"
+        if not lead.calibrated:
+            yield f"lead {lead.name} has no gain: 200 steps a {lead.unit} were assumed"
+        if lead.per_frame != fastest:
+            yield (
+                f"lead {lead.name} of {planned.header.fs_hz * lead.per_frame:g} Hz was "
+                f"interpolated to {planned.fs_hz:g} Hz"
+            )
+    if annotators is not None and planned.ref.annotator != annotators[0]:
+        yield f"annotator {planned.ref.annotator} was taken, since there is no {annotators[0]}"
+
+
+def _assign(
+    origin: Source,
+    split: str,
+    classes: Sequence[str],
+    planned: Sequence[PlannedRecord],
+    refs: Sequence[RecordRef],
+) -> Assignment:
+    beats: dict[str, Counter[str]] = {}
+    for record in planned:
+        counts = np.bincount(record.y[record.y >= 0], minlength=len(classes))
+        own = beats.setdefault(record.ref.patient, Counter())
+        own.update({name: int(n) for name, n in zip(classes, counts, strict=True)})
+    if split in origin.splits:
+        assignment = origin.assign(split, beats)
+    elif Path(split).is_file():
+        assignment = read_split(Path(split), dict.fromkeys(ref.patient for ref in refs))
+    else:
+        origin.refuse_split(split)
+        raise AssertionError("refuse_split refuses")
+    sides = assignment.side
+    refuse_overlap(
+        (name for name in sides if sides[name] == "train"),
+        (name for name in sides if sides[name] == "test"),
+    )
+    return assignment
+
+
+def _left_out(planned: PlannedRecord, reason: str) -> dict[str, Any]:
+    return {
+        "record": planned.ref.name,
+        "patient": planned.ref.patient,
+        "beats": len(planned.y),
+        "reason": reason,
+    }
+
+
+def _reasons(left_out: Sequence[Mapping[str, Any]]) -> str:
+    return "; ".join(sorted({str(entry["reason"]) for entry in left_out})[:2])
+
+
+def _refuse_unusable(plan: Plan) -> None:
+    if not plan.records:
+        raise DataError(f"at least one record must be usable; none is: {_reasons(plan.left_out)}")
+    unmapped: Counter[str] = Counter()
+    for record in plan.records:
+        unmapped.update(record.unmapped)
+    refuse_unmapped(unmapped, sum(len(record.y) for record in plan.records))
+    counts = plan.summary()["counts"]
+    for side, of_side in counts.items():
+        if not any(of_side.values()):
+            raise DataError(f"both sides of the split must have beats of a class; {side} has none")
+    for name in SCORED:
+        if name in plan.signal.classes and not counts["train"][name]:
+            raise DataError(
+                f"the training patients must have beats of class {name}; none of "
+                f"{len(plan.on('train'))} records has any: choose another split or mapping"
+            )
