@@ -7,7 +7,7 @@ from torch import nn
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.io.record import write_annotations, write_record
-from ecg_nas.export.bundle import Int8Plan, write_bundle
+from ecg_nas.export.bundle_writer import Int8Plan, write_bundle
 from ecg_nas.export.onnx import example_inputs
 from ecg_nas.export.quantize import gate
 from search_spaces import Architecture

@@ -6,9 +6,9 @@ import tarfile
 
 import pytest
 
-from ecg_nas.deploy import browser_runtime
-from ecg_nas.deploy.browser_runtime import BrowserRuntime
 from ecg_nas.errors import RunError
+from ecg_nas.webpage import onnxruntime_web
+from ecg_nas.webpage.onnxruntime_web import BrowserRuntime
 
 SCRIPT = "const a=1,b=2,c=3;export{a as InferenceSession,b as Tensor,c as env,b as default};\n"
 STAND_IN = BrowserRuntime(script="globalThis.ort={};\n", wasm=b"\0asm")
@@ -31,6 +31,6 @@ def real_runtime(monkeypatch):
     """Return the pinned package, from the cache or fetched into it; skip if it cannot be had."""
     monkeypatch.setenv("npm_config_fetch_retries", "0")
     try:
-        return browser_runtime.load()
+        return onnxruntime_web.load()
     except RunError as error:
         pytest.skip(f"no runtime for the browser: {error}")

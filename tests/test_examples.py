@@ -12,7 +12,7 @@ import pytest
 from bundles import tiny_bundle
 from test_project import ROOT
 
-from ecg_nas.deploy.bundle import FORMAT, FORMAT_VERSION, GOLDEN, MODEL, load
+from ecg_nas.bundle.manifest import FORMAT, FORMAT_VERSION, GOLDEN, MODEL, load
 
 EXAMPLES = ROOT / "examples"
 

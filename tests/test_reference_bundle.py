@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from test_project import ROOT
 
 from data_prep.io.record import write_record
+from ecg_nas.bundle.manifest import load
 from ecg_nas.cli import main
-from ecg_nas.deploy.bundle import load
-from ecg_nas.deploy.verify import verify
+from ecg_nas.inference.verify import verify
 
 REFERENCE = ROOT / "exports" / "reference"
 

@@ -22,7 +22,7 @@ _EC57 = (
 
 def text(result: Mapping[str, Any]) -> str:
     """Return the result of an evaluation as text of up to 100 columns."""
-    from ecg_nas.deploy.protocol import describe
+    from ecg_nas.assessment.protocol import describe
 
     parts = [
         _printed(_confusion(result)),

@@ -343,8 +343,8 @@ def classify(bundle: Path, hours: float, json_to: str | None) -> None:
     Example:
       ecg-nas bench classify runs/first/bundle --hours 1
     """
-    from ecg_nas.deploy.bundle import load
-    from ecg_nas.deploy.speed import measure
+    from ecg_nas.bundle.manifest import load
+    from ecg_nas.measurements.classification_speed import measure
 
     result = measure(load(bundle), hours=hours)
     say("\n".join(_lines.speed(result)), json_to)

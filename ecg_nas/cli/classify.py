@@ -15,7 +15,7 @@ from ecg_nas.cli.progress import counted
 
 if TYPE_CHECKING:
     from data_prep.events import OnEvent
-    from ecg_nas.deploy.classify import Classifier
+    from ecg_nas.inference.classifier import Classifier
 
 _NOTICE = "Research use only, not a medical device."
 
@@ -97,11 +97,11 @@ def command(
     Example:
       ecg-nas classify exports/mitdb holter.edf --out annotations --format csv
     """
-    from ecg_nas.deploy import annotated
-    from ecg_nas.deploy.bundle import load
-    from ecg_nas.deploy.classify import Classifier
+    from ecg_nas.bundle.manifest import load
+    from ecg_nas.inference import output_writers
+    from ecg_nas.inference.classifier import Classifier
 
-    annotated.check_extension(extension)
+    output_writers.check_extension(extension)
     classifier = Classifier(load(bundle), int8=int8)
     _make_folder(out)
     work = _Work(
@@ -148,24 +148,24 @@ class _Work:
         """Classify one recording, write what was asked for, and return its summary."""
         from data_prep.errors import DataError
         from data_prep.io.formats import open_recording
-        from ecg_nas.deploy import annotated
-        from ecg_nas.deploy.recording import classify_recording
-        from ecg_nas.deploy.recording_summary import summary
+        from ecg_nas.inference import output_writers
+        from ecg_nas.inference.recording_beats import classify_recording
+        from ecg_nas.inference.recording_summary import summary
 
         recording = open_recording(given, **self.open)
         where = recording.path, self.out, self.extension
-        file = annotated.target(*where, self.form)
+        file = output_writers.target(*where, self.form)
         if file in self.taken:
             raise DataError(
                 f"each recording must have a name of its own; {file} was written already: "
                 "classify this one into another folder"
             )
-        page = annotated.target(*where, "html") if self.report else None
+        page = output_writers.target(*where, "html") if self.report else None
         with counted("classifying") as on_event:
             classified = classify_recording(
                 self.classifier, recording, **self.how, on_progress=_told(on_event, recording.name)
             )
-        annotated.write(classified, self.classifier.bundle, file, self.form)
+        output_writers.write(classified, self.classifier.bundle, file, self.form)
         self.taken.add(file)
         if page is not None:
             from ecg_nas.report.recording import write

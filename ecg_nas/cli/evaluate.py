@@ -13,7 +13,7 @@ from ecg_nas.cli.output import check_target, json_option, names, say, write_json
 from ecg_nas.cli.progress import counted
 
 if TYPE_CHECKING:
-    from ecg_nas.deploy.bundle import Bundle
+    from ecg_nas.bundle.manifest import Bundle
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -84,9 +84,9 @@ def command(
     Example:
       ecg-nas evaluate runs/first/bundle --data synthetic
     """
+    from ecg_nas.assessment.evaluate import assess
+    from ecg_nas.bundle.manifest import load
     from ecg_nas.cli._evaluation import text
-    from ecg_nas.deploy.bundle import load
-    from ecg_nas.deploy.evaluate import assess
 
     loaded = load(bundle)
     folder = _store(loaded, {**given, "split": data_split})

@@ -33,13 +33,13 @@ def command(
     Example:
       ecg-nas export runs/first --out exports/first
     """
-    from ecg_nas.deploy import place
-    from ecg_nas.deploy.verify import verify
-    from ecg_nas.export.finishing import copy_without_int8
+    from ecg_nas.bundle import atomic_folder
+    from ecg_nas.export.bundle_texts import copy_without_int8
+    from ecg_nas.inference.verify import verify
 
     bundle = _bundle(run, architecture)
     target = out if out is not None else Path("exports") / run.resolve().name
-    (copy_without_int8 if no_int8 else place.copy)(bundle, target)
+    (copy_without_int8 if no_int8 else atomic_folder.copy)(bundle, target)
     found = verify(target)
     size = found["int8_bytes"]
     also = "no INT8 model" if size is None else f"in INT8 of {size:,}"

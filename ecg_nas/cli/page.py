@@ -37,13 +37,13 @@ def command(bundle: Path, out: str, runtime: Path | None, json_to: str | None) -
     Example:
       ecg-nas page exports/mitdb --out mitdb.html
     """
-    from ecg_nas.deploy import page
-    from ecg_nas.deploy.bundle import load
+    from ecg_nas.bundle.manifest import load
+    from ecg_nas.webpage import bundle_page
 
     if out == "-":
         raise click.BadParameter("must be a file; got -", param_hint="--out")
     file = Path(out)
-    page.write(load(bundle), file, runtime=runtime)
+    bundle_page.write(load(bundle), file, runtime=runtime)
     n_bytes = file.stat().st_size
     say(f"{file} ({n_bytes / 1e6:.1f} MB)", json_to)
     say(_NOTICE, json_to)

@@ -71,7 +71,7 @@ def command(
     Example:
       ecg-nas show mitdb/208 --from 1:10 --to 1:40 --out 208.svg
     """
-    from ecg_nas.deploy.strips import of_record
+    from ecg_nas.assessment.strips import of_record
 
     chosen = None
     if leads is not None:

@@ -23,7 +23,7 @@ def command(bundle: Path, json_to: str | None) -> None:
     Example:
       ecg-nas verify exports/first
     """
-    from ecg_nas.deploy.verify import verify
+    from ecg_nas.inference.verify import verify
 
     found = verify(bundle)
     say(f"{bundle}: whole, {found['files']} files; format {found['format_version']}", json_to)

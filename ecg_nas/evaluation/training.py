@@ -28,13 +28,13 @@ from ecg_nas.evaluation.early import foretold
 from ecg_nas.evaluation.folds import Fold, FoldConfig, hold_out
 from ecg_nas.evaluation.inherit import Weights, take_over
 from ecg_nas.evaluation.representation import beat_spec
+from ecg_nas.metrics.classification import confusion, macro_f1, per_class
 from ecg_nas.training import gpu
 from ecg_nas.training.batched import peak_bytes
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from ecg_nas.training.data import DeviceData, epoch_steps, thin, to_device
 from ecg_nas.training.engine import Trainer, settled, train_candidate
 from ecg_nas.training.loop import predict
-from ecg_nas.training.metrics import confusion, macro_f1, per_class
 from search_spaces import Architecture, Cost, SearchSpace, load
 
 _log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_nas.export.shrink import shrink
-from ecg_nas.training.metrics import headline
+from ecg_nas.metrics.classification import headline
 
 if TYPE_CHECKING:
     import onnx

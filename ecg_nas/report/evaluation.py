@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from ecg_nas.deploy.evaluate import Assessment
-from ecg_nas.deploy.protocol import describe
-from ecg_nas.deploy.strips import of_mistake
+from ecg_nas.assessment.evaluate import Assessment
+from ecg_nas.assessment.protocol import describe
+from ecg_nas.assessment.strips import of_mistake
 from ecg_nas.errors import RunError
 from ecg_nas.figures.classes import confusion
 from ecg_nas.figures.records import Part, records

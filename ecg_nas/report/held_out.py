@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 from scipy.special import softmax
 
-from ecg_nas.deploy.summaries import calibration
 from ecg_nas.errors import RunError
 from ecg_nas.figures.reliability import reliability
+from ecg_nas.metrics.summaries import calibration
 from ecg_nas.report import _html
 
 _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {

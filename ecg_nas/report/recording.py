@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from ecg_nas.deploy.bundle import NOTICE, Bundle
-from ecg_nas.deploy.recording import ClassifiedRecording
-from ecg_nas.deploy.recording_summary import hourly, minutes, neighbouring, summary
-from ecg_nas.deploy.strips import of_classified
+from ecg_nas.assessment.strips import of_classified
+from ecg_nas.bundle.manifest import NOTICE, Bundle
 from ecg_nas.figures.recording import overview, poincare
 from ecg_nas.figures.strip import clock
 from ecg_nas.files import write_text
+from ecg_nas.inference.recording_beats import ClassifiedRecording
+from ecg_nas.inference.recording_summary import hourly, minutes, neighbouring, summary
 from ecg_nas.report import _html
 
 _EXAMPLES: Final = 3

@@ -7,7 +7,7 @@ from pathlib import Path
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
 from data_prep.store.dataset import open_store
-from ecg_nas.deploy.bundle import load
+from ecg_nas.bundle.manifest import load
 from ecg_nas.errors import BundleError, RunError
 from ecg_nas.runs import config as settings
 from ecg_nas.runs import parts

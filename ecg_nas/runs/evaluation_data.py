@@ -18,7 +18,7 @@ from ecg_nas.runs.data import source_of
 from ecg_nas.runs.folder import RunFolder, read_json
 
 if TYPE_CHECKING:
-    from ecg_nas.deploy.bundle import Bundle
+    from ecg_nas.bundle.manifest import Bundle
 
 _OF_THE_SEARCH = ("split", "labels", "patients", "annotators")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from data_prep.beats.polarity import usual_qrs_of
 from data_prep.events import OnEvent
-from ecg_nas.deploy.bundle import Condition, load, without_names
+from ecg_nas.bundle.manifest import Condition, load, without_names
 from ecg_nas.errors import BundleError
 from ecg_nas.runs import robustness
 from ecg_nas.runs.config import RunConfig
@@ -102,7 +102,7 @@ def export(
     conditions = [Condition(**one) for one in read_json(folder.robustness)["conditions"]]
     if _is_exported(folder, training, conditions):
         return
-    from ecg_nas.export.bundle import write_bundle  # onnx, seconds of import
+    from ecg_nas.export.bundle_writer import write_bundle  # onnx, seconds of import
     from ecg_nas.export.onnx import DeployedNetwork, to_template
     from ecg_nas.runs.int8 import plan
 

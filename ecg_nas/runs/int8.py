@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from data_prep.events import OnEvent
 from ecg_nas import seeds
-from ecg_nas.deploy.bundle import MODEL_INT8
-from ecg_nas.deploy.classify import network_inputs, session
+from ecg_nas.bundle.manifest import MODEL_INT8
 from ecg_nas.evaluation.folds import Fold
-from ecg_nas.export.bundle import Int8Plan
+from ecg_nas.export.bundle_writer import Int8Plan
 from ecg_nas.export.fake_quant import fine_tune, folded
 from ecg_nas.export.onnx import DeployedNetwork, to_template, with_weights
 from ecg_nas.export.quantize import calibration_rows, gate, quantize
+from ecg_nas.inference.classifier import network_inputs, session
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.folder import ModelFolder, read_json, write_json
 from ecg_nas.runs.held_out import fold_network, folds_of, read_tensors, write_tensors

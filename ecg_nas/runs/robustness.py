@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from data_prep.store import perturbations
 from data_prep.store.dataset import SignalStore
+from ecg_nas.metrics.classification import headline
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.folder import ModelFolder, read_json, write_json
 from ecg_nas.runs.held_out import fold_network, folds_of
@@ -18,7 +19,6 @@ from ecg_nas.seeds import generator
 from ecg_nas.store import StoredEvaluation
 from ecg_nas.training.data import to_device
 from ecg_nas.training.loop import logits
-from ecg_nas.training.metrics import headline
 
 _SNR_DB = (24, 12, 6, 0)
 _RATES_HZ = (125, 250, 500)

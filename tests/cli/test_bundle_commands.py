@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from data_prep.store.dataset import open_store
 from data_prep.store.prepare import prepare
+from ecg_nas.assessment import test_set_ledger
+from ecg_nas.bundle.manifest import load
 from ecg_nas.cli import main
-from ecg_nas.deploy import openings
-from ecg_nas.deploy.bundle import load
-from ecg_nas.deploy.verify import verify
+from ecg_nas.inference.verify import verify
 from ecg_nas.store import RunStore
 
 
@@ -84,7 +84,7 @@ def test_evaluate_prepares_a_named_source_in_the_cache(made, tmp_path, monkeypat
     result = ecg_nas(*words)
     assert result.exit_code == 0, result.stderr
     assert "looked at 2 times" in ecg_nas(*words).stdout
-    assert list((tmp_path / "cache").rglob(openings.FILE))
+    assert list((tmp_path / "cache").rglob(test_set_ledger.FILE))
 
 
 LABELS = '"N" = "N"\n"A" = "V"\n"V" = "S"\n'
@@ -114,7 +114,7 @@ def test_evaluate_refuses_leads_and_labels_that_a_store_was_not_made_with(made, 
     data = ("evaluate", made / "bundle", "--data", store)
     assert "with --leads" in refused(*data, "--leads", "V1,MLII")
     assert "with --labels" in refused(*data, "--labels", tmp_path / "mine.toml")
-    assert not (store / openings.FILE).exists()
+    assert not (store / test_set_ledger.FILE).exists()
 
 
 def test_evaluate_on_detected_beats_says_so(made, store):
@@ -132,7 +132,7 @@ def test_evaluate_writes_a_page(made, store, tmp_path):
     assert ecg_nas(*words, tmp_path / "e.html").exit_code == 0
     assert "</html>" in (tmp_path / "e.html").read_text()
     assert "--report" in refused(*words, tmp_path / "no" / "e.html")
-    assert len(openings.read(store)) == 1
+    assert len(test_set_ledger.read(store)) == 1
 
 
 def test_evaluate_warns_of_figures_on_training_patients(made, store):
@@ -151,7 +151,7 @@ def test_evaluate_refuses_bad_input_in_one_line(made, store, tmp_path):
     line = refused("evaluate", made / "bundle", "--data", store, "--split", "all")
     assert "--split" in line
     assert "train" in line
-    assert not (store / openings.FILE).exists()
+    assert not (store / test_set_ledger.FILE).exists()
 
 
 @pytest.fixture

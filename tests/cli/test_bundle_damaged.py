@@ -13,11 +13,11 @@ from test_classify_damaged import damaged
 from data_prep.errors import DataError
 from data_prep.io.formats import open_recording
 from data_prep.io.record import write_record
-from ecg_nas.deploy.bundle import MANIFEST, MODEL, load
-from ecg_nas.deploy.classify import Classifier
-from ecg_nas.deploy.recording import classify_recording
-from ecg_nas.deploy.verify import verify
+from ecg_nas.bundle.manifest import MANIFEST, MODEL, load
 from ecg_nas.errors import EcgNasError
+from ecg_nas.inference.classifier import Classifier
+from ecg_nas.inference.recording_beats import classify_recording
+from ecg_nas.inference.verify import verify
 
 VALUES = (
     None, True, -1, 0, 3, 10**12, 1e300, "", "x", "../../x", [], [0], [-1], ["a", "a"], {},

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from recordings import write_csv, write_edf
 
 from data_prep.io.record import read_annotations, write_annotations, write_record
+from ecg_nas.bundle.manifest import load
 from ecg_nas.cli import main
-from ecg_nas.deploy.bundle import load
 
 EXTRA = ("onnx", "onnxscript", "pyarrow", "pymoo", "safetensors", "torch", "torch_geometric")
 
@@ -138,7 +138,7 @@ class Missing:
 
 sys.meta_path.insert(0, Missing())
 from ecg_nas.cli import main
-from ecg_nas.deploy.bundle import load
+from ecg_nas.bundle.manifest import load
 main(["classify", {str(made / "bundle")!r}, {str(made / "w")!r}, "--report",
       "--out", {str(tmp_path)!r}])
 """

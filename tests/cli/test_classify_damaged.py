@@ -10,11 +10,11 @@ from recordings import write_csv, write_edf
 from data_prep.errors import DataError
 from data_prep.io.formats import open_recording
 from data_prep.io.record import write_record
-from ecg_nas.deploy import annotated
-from ecg_nas.deploy.bundle import load
-from ecg_nas.deploy.classify import Classifier
-from ecg_nas.deploy.recording import classify_recording
+from ecg_nas.bundle.manifest import load
 from ecg_nas.errors import EcgNasError
+from ecg_nas.inference import output_writers
+from ecg_nas.inference.classifier import Classifier
+from ecg_nas.inference.recording_beats import classify_recording
 
 KINDS = ("hea", "dat", "csv", "edf", "212.hea")
 TOKENS = [
@@ -83,13 +83,13 @@ def attempt(classifier, path, out, *, detect):
     """Return why a recording was refused; ``None`` if it was classified."""
     try:
         recording = open_recording(path, leads=classifier.bundle.spec.signal.leads)
-        file = annotated.target(recording.path, out, "ecgnas", "wfdb")
+        file = output_writers.target(recording.path, out, "ecgnas", "wfdb")
         # Detectors are slow; they get finite numbers whatever the file says.
         recording.beats = lambda annotator: np.arange(100, recording.n_samples, 200)
         found = classify_recording(
             classifier, recording, beats="detected" if detect else "x", gate=True
         )
-        annotated.write(found, classifier.bundle, file, "wfdb")
+        output_writers.write(found, classifier.bundle, file, "wfdb")
     except (DataError, EcgNasError) as error:
         return str(error)
     assert np.isfinite(found.probabilities[found.called >= 0]).all()

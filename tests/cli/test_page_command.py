@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from page_runtime import stand_in_package
 
 from ecg_nas.cli import main
-from ecg_nas.deploy import browser_runtime
+from ecg_nas.webpage import onnxruntime_web
 
 EXTRA = ("onnx", "onnxscript", "pyarrow", "pymoo", "safetensors", "torch", "torch_geometric")
 
@@ -29,7 +29,7 @@ def write_page(*words):
 
 def test_it_writes_one_file_and_says_what_it_is_not(made, tmp_path, monkeypatch):
     folder, digest = made
-    monkeypatch.setattr(browser_runtime, "SHA256", digest)
+    monkeypatch.setattr(onnxruntime_web, "SHA256", digest)
     words = (folder / "bundle", "--out", tmp_path / "p.html", "--runtime", folder / "runtime.tgz")
     result = write_page(*words)
     assert result.exit_code == 0, result.stderr
@@ -68,8 +68,8 @@ class Missing:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, Missing())
-from ecg_nas.deploy import browser_runtime
-browser_runtime.SHA256 = {digest!r}
+from ecg_nas.webpage import onnxruntime_web
+onnxruntime_web.SHA256 = {digest!r}
 from ecg_nas.cli import main
 main(["page", {str(folder / "bundle")!r}, "--out", {str(tmp_path / "p.html")!r},
       "--runtime", {str(folder / "runtime.tgz")!r}])

@@ -6,15 +6,15 @@ import sys
 import pytest
 from page_runtime import stand_in_package
 
-from ecg_nas.deploy import browser_runtime
 from ecg_nas.errors import BundleError, RunError
+from ecg_nas.webpage import onnxruntime_web
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A package of the right form, which stands in for the pinned one; nothing is in the cache."""
     file = tmp_path / "given.tgz"
-    monkeypatch.setattr(browser_runtime, "SHA256", stand_in_package(file))
+    monkeypatch.setattr(onnxruntime_web, "SHA256", stand_in_package(file))
     monkeypatch.setenv("ECG_NAS_CACHE", str(tmp_path / "cache"))
     return file
 
@@ -30,29 +30,29 @@ def install_npm(tmp_path, monkeypatch, script):
 
 
 def test_a_given_file_is_used_and_its_exports_become_global(package):
-    runtime = browser_runtime.load(package)
+    runtime = onnxruntime_web.load(package)
     assert runtime.wasm == b"\0asm"
     assert runtime.script == (
         "const a=1,b=2,c=3;globalThis.ort={InferenceSession:a,Tensor:b,env:c};\n"
     )
-    assert not browser_runtime.cached().exists()
+    assert not onnxruntime_web.cached().exists()
 
 
 def test_a_file_that_is_not_the_pinned_package_is_refused(package, tmp_path):
     other = tmp_path / "other.tgz"
     other.write_bytes(package.read_bytes() + b"x")
     with pytest.raises(BundleError, match=r"must be onnxruntime-web [\d.]+ as npm packs it"):
-        browser_runtime.load(other)
+        onnxruntime_web.load(other)
     with pytest.raises(BundleError, match="can be read"):
-        browser_runtime.load(tmp_path / "none.tgz")
+        onnxruntime_web.load(tmp_path / "none.tgz")
 
 
 def test_a_package_that_exports_something_else_is_refused(tmp_path, monkeypatch):
     file = tmp_path / "given.tgz"
     digest = stand_in_package(file, "const a=1;export{a as InferenceSession};")
-    monkeypatch.setattr(browser_runtime, "SHA256", digest)
+    monkeypatch.setattr(onnxruntime_web, "SHA256", digest)
     with pytest.raises(BundleError, match="must export InferenceSession, Tensor, env"):
-        browser_runtime.load(file)
+        onnxruntime_web.load(file)
 
 
 def test_npm_fetches_it_once_into_the_cache(package, tmp_path, monkeypatch):
@@ -62,17 +62,17 @@ def test_npm_fetches_it_once_into_the_cache(package, tmp_path, monkeypatch):
         monkeypatch,
         "import shutil, sys\n"
         f"open({str(note)!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
-        f"shutil.copy({str(package)!r}, {browser_runtime.cached().name!r})",
+        f"shutil.copy({str(package)!r}, {onnxruntime_web.cached().name!r})",
     )
     for _ in range(2):
-        assert browser_runtime.load().wasm == b"\0asm"
+        assert onnxruntime_web.load().wasm == b"\0asm"
     (call,) = note.read_text().splitlines()
-    assert call.startswith(f"pack onnxruntime-web@{browser_runtime.VERSION} --ignore-scripts")
-    assert [file.name for file in browser_runtime.cached().parent.iterdir()] == [
-        browser_runtime.cached().name
+    assert call.startswith(f"pack onnxruntime-web@{onnxruntime_web.VERSION} --ignore-scripts")
+    assert [file.name for file in onnxruntime_web.cached().parent.iterdir()] == [
+        onnxruntime_web.cached().name
     ]
-    browser_runtime.cached().write_bytes(b"damaged")
-    browser_runtime.load()  # fetched anew
+    onnxruntime_web.cached().write_bytes(b"damaged")
+    onnxruntime_web.load()  # fetched anew
     assert len(note.read_text().splitlines()) == 2
 
 
@@ -81,25 +81,25 @@ def test_npm_fetches_it_once_into_the_cache(package, tmp_path, monkeypatch):
     [
         ("import sys; print('npm error code E404', file=sys.stderr); sys.exit(1)", "code E404"),
         ("pass", "it ended with 0"),
-        (f"open({browser_runtime.cached().name!r}, 'wb').write(b'x')", "serves something else"),
+        (f"open({onnxruntime_web.cached().name!r}, 'wb').write(b'x')", "serves something else"),
     ],
 )
 def test_what_npm_cannot_fetch_leaves_nothing(package, tmp_path, monkeypatch, script, phrase):
     install_npm(tmp_path, monkeypatch, script)
     with pytest.raises(RunError, match=phrase) as caught:
-        browser_runtime.load()
+        onnxruntime_web.load()
     assert "--runtime" in str(caught.value)
-    assert not list(browser_runtime.cached().parent.iterdir())
+    assert not list(onnxruntime_web.cached().parent.iterdir())
 
 
 def test_without_npm_it_says_how_to_go_on(package, monkeypatch, tmp_path):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(RunError, match=r"npm must be installed.*npm pack onnxruntime-web@.*--run"):
-        browser_runtime.load()
+        onnxruntime_web.load()
 
 
 def test_a_cache_that_cannot_be_written_is_named(package, tmp_path, monkeypatch):
     install_npm(tmp_path, monkeypatch, "pass")
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(RunError, match="ECG_NAS_CACHE"):
-        browser_runtime.load()
+        onnxruntime_web.load()

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from bundles import TRAINING, int8_bundle
 
-from ecg_nas.deploy import place
-from ecg_nas.deploy.bundle import GOLDEN, MANIFEST, MODEL, Condition, entry, load
-from ecg_nas.deploy.verify import verify
+from ecg_nas.bundle import atomic_folder
+from ecg_nas.bundle.manifest import GOLDEN, MANIFEST, MODEL, Condition, entry, load
 from ecg_nas.errors import BundleError
-from ecg_nas.export.card import model_card
+from ecg_nas.export.model_card import model_card
+from ecg_nas.inference.verify import verify
 
 
 @pytest.fixture
@@ -162,18 +162,18 @@ def test_a_better_figure_written_into_the_manifest_is_found(copy):
 
 def test_a_copy_is_the_same_bundle_without_what_lies_beside(copy, tmp_path):
     (copy / "notes.txt").write_text("mine")
-    place.copy(copy, tmp_path / "a" / "b")
+    atomic_folder.copy(copy, tmp_path / "a" / "b")
     assert load(tmp_path / "a" / "b").manifest == load(copy).manifest
     assert not (tmp_path / "a" / "b" / "notes.txt").exists()
-    place.copy(copy, tmp_path / "a" / "b")
-    place.copy(copy, copy)
+    atomic_folder.copy(copy, tmp_path / "a" / "b")
+    atomic_folder.copy(copy, copy)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / MANIFEST).write_text("{}")
     with pytest.raises(BundleError, match="holds other files"):
-        place.copy(copy, tmp_path / "other")
+        atomic_folder.copy(copy, tmp_path / "other")
     (copy / MODEL).write_bytes(b"")
     with pytest.raises(BundleError, match=r"model\.onnx was altered"):
-        place.copy(copy, tmp_path / "c")
+        atomic_folder.copy(copy, tmp_path / "c")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "copy", "other"]
 
 
@@ -183,7 +183,8 @@ import sys
 for name in ("torch", "torch_geometric", "onnx", "onnxscript"):
     sys.modules[name] = None
 from pathlib import Path
-from ecg_nas.deploy import classify, evaluate, verify
+from ecg_nas.assessment import evaluate
+from ecg_nas.inference import classifier, verify
 verify.verify(Path({str(bundle_folder)!r}))
 """
     done = subprocess.run(

@@ -13,10 +13,10 @@ from data_prep.beats.beat_spec import BeatSpec
 from data_prep.io.record import Annotations, write_annotations
 from data_prep.store.dataset import open_store
 from data_prep.store.prepare import prepare
-from ecg_nas.deploy.bundle import load
-from ecg_nas.deploy.detected import in_fibrillation, pair, with_detected_beats
-from ecg_nas.deploy.evaluate import evaluate
-from ecg_nas.deploy.outcomes import of_annotated_beats, of_detected_beats
+from ecg_nas.assessment.beat_matching import of_annotated_beats, of_detected_beats
+from ecg_nas.assessment.detected_beats import in_fibrillation, pair, with_detected_beats
+from ecg_nas.assessment.evaluate import evaluate
+from ecg_nas.bundle.manifest import load
 
 FS = 360.0
 N, S, V, F, Q, NONE = range(6)

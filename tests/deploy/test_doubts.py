@@ -12,11 +12,11 @@ from data_prep.beats.beat_spec import BeatSpec
 from data_prep.beats.polarity import likeness, usual_qrs, usual_qrs_of
 from data_prep.io.formats import open_recording
 from data_prep.store.dataset import open_store
+from ecg_nas.bundle.manifest import load
 from ecg_nas.cli import main
-from ecg_nas.deploy.bundle import load
-from ecg_nas.deploy.classify import Classifier
-from ecg_nas.deploy.recording import classify_recording
-from ecg_nas.deploy.recording_summary import summary
+from ecg_nas.inference.classifier import Classifier
+from ecg_nas.inference.recording_beats import classify_recording
+from ecg_nas.inference.recording_summary import summary
 
 SPEC = BeatSpec(signal=SIGNAL)
 UP_AND_DOWN = np.float32([1, -0.5])

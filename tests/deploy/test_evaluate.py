@@ -9,12 +9,12 @@ from bundles import SIGNAL, tiny_bundle, tiny_network
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.errors import DataError
 from data_prep.store.dataset import open_store
-from ecg_nas.deploy import openings
-from ecg_nas.deploy.bundle import load
-from ecg_nas.deploy.classify import Classifier
-from ecg_nas.deploy.evaluate import evaluate
+from ecg_nas.assessment import test_set_ledger
+from ecg_nas.assessment.evaluate import evaluate
+from ecg_nas.bundle.manifest import load
 from ecg_nas.errors import BundleError
-from ecg_nas.training import metrics
+from ecg_nas.inference.classifier import Classifier
+from ecg_nas.metrics import classification
 
 
 def by_torch(bundle, data):
@@ -55,10 +55,10 @@ def test_figures_are_those_of_the_test_side(bundle_folder, store):
     bundle = load(bundle_folder)
     result = evaluate(bundle, store)
     data = open_store(store, "test").cut(bundle.spec)
-    matrix = metrics.confusion(data.y, by_torch(bundle, data).argmax(1), 5)
+    matrix = classification.confusion(data.y, by_torch(bundle, data).argmax(1), 5)
     assert result["confusion"] == matrix.tolist()
     assert result["accuracy"] == pytest.approx(np.trace(matrix) / len(data))
-    assert result["per_class"] == metrics.per_class(matrix, "NSVFQ")
+    assert result["per_class"] == classification.per_class(matrix, "NSVFQ")
     assert result["classes"] == list("NSVFQ")
     assert result["fold_score"] == 0.75
     assert result["bytes"]["fp32"] > 0
@@ -102,7 +102,7 @@ def test_the_record_of_mitdb_that_holds_most_s_beats_is_left_out_by_name(bundle_
 def test_every_look_at_test_patients_is_noted_with_the_data(bundle_folder, store, tmp_path):
     bundle = load(bundle_folder)
     assert evaluate(bundle, store, split="train")["protocol"]["test_openings"] == 0
-    assert not (store / openings.FILE).exists()
+    assert not (store / test_set_ledger.FILE).exists()
     assert evaluate(bundle, store)["protocol"]["test_openings"] == 1
     again = evaluate(bundle, store)
     assert again["protocol"]["test_openings"] == 2
@@ -112,7 +112,7 @@ def test_every_look_at_test_patients_is_noted_with_the_data(bundle_folder, store
     assert result["protocol"]["test_openings"] == 3
     assert result["protocol"]["test_openings_by_other_models"] == 1
     assert any("OTHER CANDIDATE" in warning for warning in result["warnings"])
-    noted = openings.read(store)
+    noted = test_set_ledger.read(store)
     assert [opening.model for opening in noted][:2] == [noted[0].model] * 2
     assert len({opening.run for opening in noted}) == 1
     assert "random ecg1d" in noted[2].run
@@ -123,11 +123,11 @@ def test_a_look_is_noted_even_if_the_evaluation_fails(bundle_folder, store):
     (store / "test" / "beats.npz").write_bytes(b"")
     with pytest.raises(DataError):
         evaluate(load(bundle_folder), store)
-    assert len(openings.read(store)) == 1
+    assert len(test_set_ledger.read(store)) == 1
 
 
 def test_a_damaged_note_is_refused_before_anything_is_read(bundle_folder, store):
-    (store / openings.FILE).write_text('{"time": "now"}\n')
+    (store / test_set_ledger.FILE).write_text('{"time": "now"}\n')
     with pytest.raises(DataError, match="line 1 is damaged"):
         evaluate(load(bundle_folder), store)
 
@@ -147,7 +147,7 @@ def test_signals_made_otherwise_are_refused_by_name(tmp_path, store):
     ) as caught:
         evaluate(bundle, store)
     assert "baseline" not in str(caught.value)
-    assert not (store / openings.FILE).exists()
+    assert not (store / test_set_ledger.FILE).exists()
 
 
 def test_a_folder_that_is_no_store_is_refused(bundle_folder, tmp_path):

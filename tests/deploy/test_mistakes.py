@@ -7,9 +7,9 @@ from bundles import SIGNAL
 
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.store.dataset import open_store
-from ecg_nas.deploy.mistakes import worst
-from ecg_nas.deploy.outcomes import of_annotated_beats
-from ecg_nas.deploy.strips import of_mistake
+from ecg_nas.assessment.beat_matching import of_annotated_beats
+from ecg_nas.assessment.mistakes import worst
+from ecg_nas.assessment.strips import of_mistake
 
 N, S, V = range(3)
 

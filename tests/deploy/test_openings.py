@@ -8,24 +8,24 @@ from data_prep.errors import DataError
 from data_prep.events import ignore
 from data_prep.store.dataset import open_store
 from data_prep.store.prepare import prepare
-from ecg_nas.deploy import openings
-from ecg_nas.deploy.bundle import load
-from ecg_nas.deploy.evaluate import evaluate
+from ecg_nas.assessment import test_set_ledger
+from ecg_nas.assessment.evaluate import evaluate
+from ecg_nas.bundle.manifest import load
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.data import store_folder
 
 
 def test_preparing_again_keeps_the_openings(bundle_folder, store, recordings):
     evaluate(load(bundle_folder), store)
-    noted = openings.read(store)
+    noted = test_set_ledger.read(store)
     prepare("wfdb", store, records=recordings)
-    assert openings.read(store) == noted
+    assert test_set_ledger.read(store) == noted
     (store / "test" / "signal.npy").write_bytes(b"damaged")
     with pytest.raises(DataError):
         open_store(store, "test")
     prepare("wfdb", store, records=recordings)  # replaces the damaged store
     open_store(store, "test")
-    assert openings.read(store) == noted
+    assert test_set_ledger.read(store) == noted
     assert evaluate(load(bundle_folder), store)["protocol"]["test_openings"] == 2
 
 

@@ -15,11 +15,11 @@ import pytest
 from page_runtime import STAND_IN
 
 from data_prep.streaming import browser_constants
-from ecg_nas.deploy import page
-from ecg_nas.deploy.bundle import load
+from ecg_nas.bundle.manifest import load
 from ecg_nas.errors import BundleError
+from ecg_nas.webpage import bundle_page
 
-SOURCES = sorted((files("ecg_nas.deploy") / "browser").iterdir(), key=lambda file: file.name)
+SOURCES = sorted((files("ecg_nas.webpage") / "browser").iterdir(), key=lambda file: file.name)
 
 
 def blocks(text, element):
@@ -29,7 +29,7 @@ def blocks(text, element):
 @pytest.fixture(scope="module")
 def made(bundle_folder):
     bundle = load(bundle_folder)
-    return bundle, page.render(bundle, STAND_IN)
+    return bundle, bundle_page.render(bundle, STAND_IN)
 
 
 def test_it_holds_the_model_the_runtime_and_the_rules(made):
@@ -38,10 +38,10 @@ def test_it_holds_the_model_the_runtime_and_the_rules(made):
     assert gzip.decompress(base64.b64decode(found["model"])) == bundle.model.read_bytes()
     assert gzip.decompress(base64.b64decode(found["runtime"])) == STAND_IN.wasm
     rules = json.loads(found["rules"])
-    assert rules == json.loads(json.dumps(page.page_rules(bundle)))
+    assert rules == json.loads(json.dumps(bundle_page.page_rules(bundle)))
     assert rules["samples"] == bundle.spec.samples
     assert rules["inputs"] == [tensor.name for tensor in bundle.manifest.inputs]
-    assert page.render(bundle, STAND_IN) == text  # the same bundle, the same page
+    assert bundle_page.render(bundle, STAND_IN) == text  # the same bundle, the same page
 
 
 def test_its_policy_lets_run_what_stands_in_it_and_reach_nothing(made):
@@ -66,7 +66,7 @@ def test_nothing_of_a_bundle_is_taken_for_markup(made):
     evil = '</script><img src=x onerror="alert(1)">'
     spec = replace(bundle.spec, signal=replace(bundle.spec.signal, leads=(evil, "V1")))
     manifest = replace(bundle.manifest, training={"source": evil})
-    text = page.render(replace(bundle, spec=spec, manifest=manifest), STAND_IN)
+    text = bundle_page.render(replace(bundle, spec=spec, manifest=manifest), STAND_IN)
     assert "<img" not in text
     assert len(blocks(text, "script")) == 5
     assert html.escape(evil, quote=False)[:20] in text
@@ -76,12 +76,12 @@ def test_a_model_that_the_browser_does_not_know_is_refused(made):
     bundle, _ = made
     later = replace(bundle, manifest=replace(bundle.manifest, ir_version=11))
     with pytest.raises(BundleError, match="of ONNX's format 10 or earlier"):
-        page.render(later, STAND_IN)
+        bundle_page.render(later, STAND_IN)
 
 
 def test_every_script_is_short_is_used_and_says_what_it_is():
     scripts = [file for file in SOURCES if file.name.endswith(".js")]
-    assert {file.name for file in scripts} == {f"{name}.js" for name in page._SCRIPTS}
+    assert {file.name for file in scripts} == {f"{name}.js" for name in bundle_page._SCRIPTS}
     for file in scripts:
         text = file.read_text(encoding="utf-8")
         assert len(text.splitlines()) <= 400, file.name
@@ -89,12 +89,12 @@ def test_every_script_is_short_is_used_and_says_what_it_is():
         used = re.findall(
             r'^} from "\./(\w+)\.js";|^import \{.*\} from "\./(\w+)\.js";', text, re.M
         )
-        place = page._SCRIPTS.index(file.name.removesuffix(".js"))
-        assert all("".join(name) in page._SCRIPTS[:place] for name in used), file.name
+        place = bundle_page._SCRIPTS.index(file.name.removesuffix(".js"))
+        assert all("".join(name) in bundle_page._SCRIPTS[:place] for name in used), file.name
 
 
 def test_scripts_put_together_import_nothing_and_share_no_name():
-    script = page._script()
+    script = bundle_page._script()
     assert not re.search(r"^(import|export)\b", script, flags=re.MULTILINE)
     names = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", script, re.MULTILINE)
     assert [name for name, count in Counter(names).items() if count > 1] == []

@@ -14,10 +14,11 @@ from recordings import write_csv
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.io.formats import open_recording
 from data_prep.io.record import write_annotations, write_record
-from ecg_nas.deploy import annotated, page
-from ecg_nas.deploy.bundle import load
-from ecg_nas.deploy.classify import Classifier
-from ecg_nas.deploy.recording import classify_recording
+from ecg_nas.bundle.manifest import load
+from ecg_nas.inference import output_writers
+from ecg_nas.inference.classifier import Classifier
+from ecg_nas.inference.recording_beats import classify_recording
+from ecg_nas.webpage import bundle_page
 
 CAUSAL = BeatSpec(
     signal=SIGNAL, reference_beat=True, causal=True, neighbours=1, rhythm="all",
@@ -43,7 +44,7 @@ def folder(bundle_folder, tmp_path_factory):
     tiny_bundle(folder / "causal", spec=CAUSAL, usual_qrs=np.stack([upside_down] * 2))
     shutil.copytree(bundle_folder, folder / "usual")
     for name in ("causal", "usual"):
-        text = page.render(load(folder / name), runtime)
+        text = bundle_page.render(load(folder / name), runtime)
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
     rng = np.random.default_rng(7)
     signal, beats, symbols = ectopic_signal(rng, fs_hz=360.0, seconds=90)
@@ -87,7 +88,7 @@ def test_it_gives_the_beats_and_probabilities_of_classify(tab, folder, name, fil
     recording = open_recording(path, leads=bundle.spec.signal.leads)
     expected = classify_recording(Classifier(bundle), recording, beats=beats)
     assert len(expected.samples) > 90
-    lines = "".join(annotated._csv_lines(expected)).splitlines()
+    lines = "".join(output_writers._csv_lines(expected)).splitlines()
     assert ("~" in "".join(lines)) == (beats == "detected")
     ours, theirs = (list(csv.reader(rows)) for rows in (table.splitlines(), lines))
     assert [row[:4] for row in ours] == [row[:4] for row in theirs]

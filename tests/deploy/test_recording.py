@@ -19,14 +19,14 @@ from data_prep.io.record import read_annotations, read_header, write_record
 from data_prep.store.dataset import open_store
 from data_prep.store.prepare import prepare
 from data_prep.streaming.blocks import RecordingReader
-from ecg_nas.deploy import annotated
-from ecg_nas.deploy.bundle import load
-from ecg_nas.deploy.classify import Classifier
-from ecg_nas.deploy.detected import with_detected_beats
-from ecg_nas.deploy.evaluate import evaluate
-from ecg_nas.deploy.recording import classify_recording
-from ecg_nas.deploy.recording_summary import hourly, intervals, summary
+from ecg_nas.assessment.detected_beats import with_detected_beats
+from ecg_nas.assessment.evaluate import evaluate
+from ecg_nas.bundle.manifest import load
 from ecg_nas.errors import BundleError
+from ecg_nas.inference import output_writers
+from ecg_nas.inference.classifier import Classifier
+from ecg_nas.inference.recording_beats import classify_recording
+from ecg_nas.inference.recording_summary import hourly, intervals, summary
 
 SPECS = {
     "all": BeatSpec(signal=SIGNAL, reference_beat=True, neighbours=2, rhythm="all"),
@@ -161,8 +161,8 @@ def test_ec57_of_the_written_annotations_is_that_of_evaluate(
     expected = evaluate(bundle, store)["ec57"]
     for name, figures in expected["records"].items():
         found = classify_recording(classifier, opened(recordings / name, classifier), beats="atr")
-        file = annotated.target(recordings / name, tmp_path, "ecgnas", "wfdb")
-        annotated.write(found, bundle, file, "wfdb")
+        file = output_writers.target(recordings / name, tmp_path, "ecgnas", "wfdb")
+        output_writers.write(found, bundle, file, "wfdb")
         header = read_header(recordings / name)
         compared = compare(
             read_annotations(recordings / name, "atr", fs_hz=header.fs_hz),
@@ -192,7 +192,7 @@ def test_ec57_of_real_records_is_that_of_evaluate(mitdb_dir, tmp_path):
             recording = opened(mitdb_dir / name, Classifier(bundle))
             found = classify_recording(Classifier(bundle), recording, beats="atr")
             file = tmp_path / f"{name}.ecgnas"
-            annotated.write(found, bundle, file, "wfdb")
+            output_writers.write(found, bundle, file, "wfdb")
             notes = read_annotations(mitdb_dir / name, "atr", fs_hz=360)
             judged = read_annotations(tmp_path / name, "ecgnas")
             compared = compare(notes, judged, fs_hz=360, n_samples=650_000)
@@ -228,8 +228,10 @@ def test_nothing_is_guessed_where_the_signal_is_unreadable(classifier, spoilt, t
     assert figures["longest_pause"]["seconds"] < 3
     assert len(intervals(found).seconds) < len(times) - 1
     bundle = classifier.bundle
-    for form in annotated.FORMATS:
-        annotated.write(found, bundle, annotated.target(spoilt, tmp_path, "auto", form), form)
+    for form in output_writers.FORMATS:
+        output_writers.write(
+            found, bundle, output_writers.target(spoilt, tmp_path, "auto", form), form
+        )
     notes = read_annotations(tmp_path / "spoilt", "auto")
     assert notes.symbols[0] == '"'
     assert "Research use only" in notes.aux[0]
@@ -257,13 +259,13 @@ def test_files_of_others_are_left_alone(classifier, spoilt, tmp_path):
     (tmp_path / "out").mkdir()
     for out in (tmp_path, tmp_path / "out"):
         with pytest.raises(DataError, match="not written by ecg-nas"):
-            annotated.target(spoilt, out, "atr", "wfdb")
+            output_writers.target(spoilt, out, "atr", "wfdb")
     (tmp_path / "spoilt.ecgnas.csv").write_text("mine")
     with pytest.raises(DataError, match="not written by ecg-nas"):
-        annotated.target(spoilt, tmp_path, "ecgnas", "csv")
+        output_writers.target(spoilt, tmp_path, "ecgnas", "csv")
     for name in ("dat", "hea", "../x", "a b", "", "x1"):
         with pytest.raises(DataError, match="word of letters"):
-            annotated.check_extension(name)
+            output_writers.check_extension(name)
 
 
 def test_a_silent_recording_has_no_beats(classifier, tmp_path):
@@ -276,9 +278,9 @@ def test_a_silent_recording_has_no_beats(classifier, tmp_path):
         assert figures["beats"] == 0
         assert figures["unreadable_s"] == 20
         assert figures["heart_rate"] == {"mean": None, "min": None, "max": None}
-        for form in annotated.FORMATS:
-            file = annotated.target(tmp_path / name, tmp_path, "auto", form)
-            annotated.write(found, classifier.bundle, file, form)
+        for form in output_writers.FORMATS:
+            file = output_writers.target(tmp_path / name, tmp_path, "auto", form)
+            output_writers.write(found, classifier.bundle, file, form)
         assert json.loads((tmp_path / f"{name}.auto.json").read_text())["sample"] == []
 
 

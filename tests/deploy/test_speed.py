@@ -7,12 +7,12 @@ from bundles import int8_bundle
 from click.testing import CliRunner
 
 from ecg_nas.cli import main
-from ecg_nas.deploy import speed
+from ecg_nas.measurements import classification_speed
 
 
 def test_bench_classify_has_the_promised_keys(bundle_folder, monkeypatch):
-    monkeypatch.setattr(speed, "_TILE_S", 60.0)
-    monkeypatch.setattr(speed, "_REPEATS", 2)
+    monkeypatch.setattr(classification_speed, "_TILE_S", 60.0)
+    monkeypatch.setattr(classification_speed, "_REPEATS", 2)
     words = ["bench", "classify", str(bundle_folder), "--hours", "0.2", "--json", "-"]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.stderr
@@ -26,8 +26,8 @@ def test_bench_classify_has_the_promised_keys(bundle_folder, monkeypatch):
 
 
 def test_both_models_are_measured(tmp_path, monkeypatch):
-    monkeypatch.setattr(speed, "_TILE_S", 60.0)
-    monkeypatch.setattr(speed, "_REPEATS", 2)
+    monkeypatch.setattr(classification_speed, "_TILE_S", 60.0)
+    monkeypatch.setattr(classification_speed, "_REPEATS", 2)
     words = ["bench", "classify", str(int8_bundle(tmp_path / "both")), "--hours", "0.2"]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.stderr

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_score, recall_score
 
-from ecg_nas.deploy import summaries
-from ecg_nas.training import metrics
+from ecg_nas.metrics import classification, summaries
 
 CLASSES = ("N", "S", "V", "F", "Q")
 labels = st.lists(
@@ -18,7 +17,7 @@ labels = st.lists(
 @given(labels)
 def test_figures_equal_scikit_learn(rows):
     y, predicted, _ = np.array(rows).T
-    figures = metrics.per_class(metrics.confusion(y, predicted, 5), CLASSES)
+    figures = classification.per_class(classification.confusion(y, predicted, 5), CLASSES)
     options = {"labels": range(5), "average": None, "zero_division": np.nan}
     for figure, function in (("se", recall_score), ("ppv", precision_score), ("f1", f1_score)):
         ours = [figures[name][figure] for name in CLASSES]
@@ -32,21 +31,21 @@ def test_figures_equal_scikit_learn(rows):
 def test_groups_add_up_to_the_whole(rows):
     y, predicted, group = np.array(rows).T
     parts = summaries.grouped_confusion(y, predicted, group, groups=4, classes=5)
-    whole = metrics.confusion(y, predicted, 5)
+    whole = classification.confusion(y, predicted, 5)
     np.testing.assert_array_equal(parts.sum(0), whole)
     without = summaries.leave_one_out(parts, "abcd", CLASSES)
     kept = group != 2
-    alone = metrics.confusion(y[kept], predicted[kept], 5)
-    assert without["c"]["per_class"] == metrics.per_class(alone, CLASSES)
+    alone = classification.confusion(y[kept], predicted[kept], 5)
+    assert without["c"]["per_class"] == classification.per_class(alone, CLASSES)
 
 
 def test_a_class_that_never_occurs_is_undefined_and_one_never_found_is_zero():
-    matrix = metrics.confusion(np.array([0, 1, 2]), np.array([0, 0, 2]), 5)
-    figures = metrics.per_class(matrix, CLASSES)
+    matrix = classification.confusion(np.array([0, 1, 2]), np.array([0, 0, 2]), 5)
+    figures = classification.per_class(matrix, CLASSES)
     assert figures["Q"] == {"se": None, "ppv": None, "f1": None}
     assert figures["S"] == {"se": 0.0, "ppv": None, "f1": 0.0}
     assert summaries.macro_f1_nsv(matrix, CLASSES) == pytest.approx((2 / 3 + 0 + 1) / 3)
-    no_s = metrics.confusion(np.array([0, 2]), np.array([0, 2]), 5)
+    no_s = classification.confusion(np.array([0, 2]), np.array([0, 2]), 5)
     assert summaries.macro_f1_nsv(no_s, CLASSES) is None
 
 

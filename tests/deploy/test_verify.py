@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ecg_nas.bundle.manifest import MANIFEST, MODEL, load
 from ecg_nas.cli import main
-from ecg_nas.deploy._onnx_header import read_header
-from ecg_nas.deploy.bundle import MANIFEST, MODEL, load
-from ecg_nas.deploy.verify import check_model, verify
 from ecg_nas.errors import BundleError
+from ecg_nas.inference._onnx_header import read_header
+from ecg_nas.inference.verify import check_model, verify
 
 
 def verify_command(folder, *words):
@@ -87,7 +87,7 @@ def test_other_answers_than_the_golden_ones_are_refused(bundle_folder, tmp_path)
     """Someone who can make digests cannot make another model pass for this one."""
     from bundles import tiny_bundle
 
-    from ecg_nas.deploy.bundle import entry
+    from ecg_nas.bundle.manifest import entry
 
     folder = shutil.copytree(bundle_folder, tmp_path / "copy")
     other = tiny_bundle(tmp_path / "other", seed=1)

@@ -13,9 +13,9 @@ from ecg_nas.evaluation.base import Candidate
 from ecg_nas.evaluation.config import EarlyConfig
 from ecg_nas.evaluation.folds import FoldConfig, hold_out
 from ecg_nas.evaluation.training import TrainingEvaluator
+from ecg_nas.metrics.classification import macro_f1
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from ecg_nas.training.engine import train_candidate
-from ecg_nas.training.metrics import macro_f1
 from search_spaces import load
 
 SPACE = load("ecg1d")

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from ecg_nas.deploy.bundle import load
-from ecg_nas.export.held_out import HeldOut, facts_of, fit_temperature
+from ecg_nas.bundle.manifest import load
+from ecg_nas.metrics.out_of_fold import HeldOut, facts_of, fit_temperature
 
 CLASSES = ("N", "S", "V", "F", "Q")
 

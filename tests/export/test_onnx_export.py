@@ -13,9 +13,9 @@ from bundles import SIGNAL, tiny_architecture, tiny_bundle, tiny_network
 
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.beats.cutting import network_input
-from ecg_nas.deploy.bundle import MANIFEST, MODEL, NOTICE
+from ecg_nas.bundle.manifest import MANIFEST, MODEL, NOTICE
 from ecg_nas.errors import BundleError
-from ecg_nas.export.bundle import write_bundle
+from ecg_nas.export.bundle_writer import write_bundle
 from ecg_nas.export.onnx import DeployedNetwork, example_inputs, input_shapes, run_torch, to_onnx
 
 SPECS = {

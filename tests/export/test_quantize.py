@@ -9,11 +9,10 @@ import pytest
 from bundles import SIGNAL, tiny_bundle, tiny_network
 
 from data_prep.beats.beat_spec import BeatSpec
-from ecg_nas.deploy.bundle import GOLDEN, MANIFEST, MODEL, MODEL_INT8, entry, load
-from ecg_nas.deploy.verify import GOLDEN_INT8, verify
+from ecg_nas.bundle.manifest import GOLDEN, MANIFEST, MODEL, MODEL_INT8, entry, load
 from ecg_nas.errors import BundleError
-from ecg_nas.export.bundle import Int8Plan
-from ecg_nas.export.finishing import copy_without_int8
+from ecg_nas.export.bundle_texts import copy_without_int8
+from ecg_nas.export.bundle_writer import Int8Plan
 from ecg_nas.export.onnx import (
     DeployedNetwork,
     example_inputs,
@@ -22,6 +21,7 @@ from ecg_nas.export.onnx import (
     with_weights,
 )
 from ecg_nas.export.quantize import PER_CLASS, calibration_rows, gate, quantize
+from ecg_nas.inference.verify import GOLDEN_INT8, verify
 
 SPEC = BeatSpec(signal=SIGNAL, reference_beat=True)
 CLASSES = ("N", "S", "V", "F", "Q")

@@ -8,8 +8,8 @@ from bundles import SIGNAL, ectopic_recordings, tiny_bundle
 
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.store.prepare import prepare
-from ecg_nas.deploy.bundle import load
-from ecg_nas.deploy.evaluate import assess
+from ecg_nas.assessment.evaluate import assess
+from ecg_nas.bundle.manifest import load
 from ecg_nas.errors import RunError
 from ecg_nas.report import evaluation
 

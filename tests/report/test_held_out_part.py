@@ -7,8 +7,8 @@ import pytest
 from pages import Reader
 
 from ecg_nas.errors import RunError
-from ecg_nas.export.held_out import HeldOut, facts_of
 from ecg_nas.export.quantize import gate
+from ecg_nas.metrics.out_of_fold import HeldOut, facts_of
 from ecg_nas.report import page
 
 CLASSES = ("N", "S", "V", "F", "Q")

@@ -11,11 +11,11 @@ from bundles import ectopic_signal, tiny_bundle
 from recordings import write_edf
 
 from data_prep.io.formats import open_recording
-from ecg_nas.deploy.bundle import load
-from ecg_nas.deploy.classify import Classifier
-from ecg_nas.deploy.doubts import Doubt
-from ecg_nas.deploy.recording import classify_recording
+from ecg_nas.bundle.manifest import load
 from ecg_nas.figures.recording import overview, poincare
+from ecg_nas.inference.classifier import Classifier
+from ecg_nas.inference.plausibility import Doubt
+from ecg_nas.inference.recording_beats import classify_recording
 from ecg_nas.report.recording import write
 
 

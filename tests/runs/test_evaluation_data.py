@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from data_prep.errors import DataError
 from data_prep.events import ignore
 from data_prep.store.dataset import open_store
+from ecg_nas.bundle.manifest import load
 from ecg_nas.cli import main
-from ecg_nas.deploy.bundle import load
 from ecg_nas.runs import config as settings
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.data import store_folder

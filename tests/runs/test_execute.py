@@ -8,7 +8,7 @@ import pytest
 from main_job import KILLED, content, settings, stored
 
 from data_prep.errors import DataError
-from ecg_nas.deploy import bundle
+from ecg_nas.bundle import manifest
 from ecg_nas.errors import ConfigError, RunError
 from ecg_nas.runs.execute import execute
 
@@ -156,4 +156,4 @@ def test_what_cannot_be_done_is_refused_before_anything_is_made(tmp_path, store)
 
 def test_a_causal_run_ends_in_a_causal_bundle(tmp_path, store):
     summary = execute(settings(tmp_path, store, budget=2, causal=True), tmp_path / "run", workers=1)
-    assert bundle.load(Path(summary["bundle"])).spec.causal
+    assert manifest.load(Path(summary["bundle"])).spec.causal

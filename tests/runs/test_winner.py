@@ -8,7 +8,7 @@ from main_job import content, settings
 
 from data_prep.store import perturbations
 from data_prep.store.dataset import open_store
-from ecg_nas.deploy import bundle
+from ecg_nas.bundle.manifest import MODEL, load
 from ecg_nas.errors import RunError
 from ecg_nas.export.quantize import gate
 from ecg_nas.runs import int8, robustness
@@ -69,7 +69,7 @@ def test_every_patient_is_held_out_once_and_tells_the_temperature(whole, store):
         assert np.array_equal(arrays["y"], side.beats["y"][side.beats["y"] >= 0])
         for patient in range(len(side.patients)):
             assert len(set(arrays["fold"][arrays["patient"] == patient])) == 1
-    manifest = bundle.load(out / "bundle").manifest
+    manifest = load(out / "bundle").manifest
     held_out = manifest.training["held_out"]
     assert manifest.temperature == held_out["temperature"] == summary["held_out"]["temperature"]
     assert held_out["beats"] == n_beats
@@ -78,7 +78,7 @@ def test_every_patient_is_held_out_once_and_tells_the_temperature(whole, store):
 
 def test_int8_is_judged_on_the_beats_of_held_out_patients(whole):
     out = whole[0]
-    found = bundle.load(out / "bundle")
+    found = load(out / "bundle")
     gate = found.manifest.int8.gate
     assert gate["method"] in ("static", "fine-tuned")
     assert gate["beats"] == found.manifest.training["held_out"]["beats"]
@@ -91,7 +91,7 @@ def test_int8_is_judged_on_the_beats_of_held_out_patients(whole):
 
 def test_altered_recordings_are_asked_about_on_the_folds(whole, store):
     out = whole[0]
-    manifest = bundle.load(out / "bundle").manifest
+    manifest = load(out / "bundle").manifest
     clean, *others = manifest.robustness
     held_out = manifest.training["held_out"]
     assert clean.macro_f1_nsv == held_out["macro_f1_nsv"]
@@ -145,7 +145,7 @@ def test_where_int8_costs_too_much_networks_are_fine_tuned_for_it(run, store, wh
     def export():
         shutil.rmtree(run / "bundle")
         execute(settings(run.parent, store), run, workers=1, on_event=events.append)
-        return bundle.load(run / "bundle")
+        return load(run / "bundle")
 
     monkeypatch.setattr(int8, "gate", refusing_once)
     (run / "int8.json").unlink()
@@ -155,7 +155,7 @@ def test_where_int8_costs_too_much_networks_are_fine_tuned_for_it(run, store, wh
     assert (verdict.refused, verdict.gate["method"]) == (None, "fine-tuned")
     assert verdict.gate["without_fine_tuning"]["drop"] == judged[0]["drop"]
     assert "Its weights are not those" in (run / "bundle" / "MODEL_CARD.md").read_text("utf-8")
-    assert found.model.read_bytes() == (whole[0] / "bundle" / bundle.MODEL).read_bytes()
+    assert found.model.read_bytes() == (whole[0] / "bundle" / MODEL).read_bytes()
     content = found.int8.read_bytes()
     monkeypatch.setattr(int8, "fine_tune", None)  # what was trained is kept
     assert export().int8.read_bytes() == content
@@ -177,10 +177,10 @@ def test_another_candidate_is_exported_and_kept_in_the_run(run, whole):
     events = []
     out = bundle_of(run, other.key[:12], on_event=events.append)
     assert [e["fold"] for e in events if e["event"] == "fold"] == [1, 2]
-    training = bundle.load(out).manifest.training
-    assert bundle.load(out).manifest.architecture["key"] == other.key
+    training = load(out).manifest.training
+    assert load(out).manifest.architecture["key"] == other.key
     assert training["fold_score"] == other.score
-    assert training["held_out"]["temperature"] == bundle.load(out).manifest.temperature
+    assert training["held_out"]["temperature"] == load(out).manifest.temperature
     events.clear()
     (run / "config.json").write_text(gone(run), encoding="utf-8")
     assert bundle_of(run, other.key, on_event=events.append) == out

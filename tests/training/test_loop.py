@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from ecg_nas.errors import ConfigError
+from ecg_nas.metrics.classification import confusion, macro_f1
 from ecg_nas.training.config import AugmentConfig, TrainConfig
 from ecg_nas.training.isolation import OwnRandomness
 from ecg_nas.training.loop import DivergedError, Training, predict, train
-from ecg_nas.training.metrics import confusion, macro_f1
 from ecg_nas.training.recipe import Average
 
 CONFIG = TrainConfig(epochs=12, batch=16, learning_rate=2e-2, keep_every=2)

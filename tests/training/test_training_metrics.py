@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score
 
-from ecg_nas.training.metrics import confusion, macro_f1, per_class
+from ecg_nas.metrics.classification import confusion, macro_f1, per_class
 
 CLASSES = ("N", "S", "V", "F", "Q")
 LABELS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_nas.deploy.recording import ClassifiedRecording
+from ecg_nas.inference.recording_beats import ClassifiedRecording
 
 _RUNS_OF: Final = ("V", "S")
 _RATE_WINDOW_S: Final = 60.0

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.beats.beat_spec import BeatSpec
-from ecg_nas.deploy.bundle import (
+from ecg_nas.bundle.atomic_folder import placed
+from ecg_nas.bundle.manifest import (
     FORMAT,
     FORMAT_VERSION,
     GOLDEN,
@@ -28,9 +29,13 @@ from ecg_nas.deploy.bundle import (
     load,
     without_names,
 )
-from ecg_nas.deploy.classify import session
-from ecg_nas.deploy.place import placed
-from ecg_nas.deploy.verify import (
+from ecg_nas.errors import BundleError
+from ecg_nas.export import onnx
+from ecg_nas.export.bundle_texts import finish
+from ecg_nas.export.quantize import quantize
+from ecg_nas.export.sbom import bill_of_materials
+from ecg_nas.inference.classifier import session
+from ecg_nas.inference.verify import (
     GOLDEN_INT8,
     INT8_TOLERANCE,
     TOLERANCE,
@@ -38,11 +43,6 @@ from ecg_nas.deploy.verify import (
     metadata_of,
     verify,
 )
-from ecg_nas.errors import BundleError
-from ecg_nas.export import onnx
-from ecg_nas.export.finishing import finish
-from ecg_nas.export.quantize import quantize
-from ecg_nas.export.sbom import bill_of_materials
 from ecg_nas.seeds import generator
 from search_spaces import Architecture
 from search_spaces._cost import count
@@ -104,8 +104,8 @@ def write_bundle(
         training: JSON-able facts on the training; never figures of test patients. ``evaluate``
             and the card read ``source``, ``split``, ``fingerprint``, ``fold_score``, ``folds``
             (the metrics of the search's evaluation), ``held_out`` (see
-            :func:`ecg_nas.export.held_out.facts_of`), ``method``, ``space`` and ``seeds``. Lists
-            of ``patients`` are written as their number.
+            :func:`ecg_nas.metrics.out_of_fold.facts_of`), ``method``, ``space`` and ``seeds``.
+            Lists of ``patients`` are written as their number.
         classes: Names of the network's outputs, in order.
         temperature: What the outputs are divided by before the softmax.
         int8: How to make the INT8 model; ``None`` for none.
@@ -242,7 +242,7 @@ def _without_refusal(plan: Int8Plan) -> dict[str, Any]:
 
 def _check_parity(folder: Path, network: onnx.DeployedNetwork, spec: BeatSpec) -> None:
     """Compare onnxruntime with torch on further beats, one at a time and many."""
-    from ecg_nas.deploy.classify import Classifier
+    from ecg_nas.inference.classifier import Classifier
 
     classifier = Classifier(load(folder))
     for beats in (1, 2, 300):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.beats.labels import SCORED
-from ecg_nas.training.metrics import per_class
+from ecg_nas.metrics.classification import per_class
 
 Counts = NDArray[np.int64]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.store.dataset import BeatDataset
-from ecg_nas.deploy.bundle import Bundle
+from ecg_nas.bundle.manifest import Bundle
 from ecg_nas.errors import BundleError
 
 

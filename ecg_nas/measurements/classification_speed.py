@@ -14,10 +14,16 @@ import numpy as np
 
 from data_prep.io.formats import open_recording
 from data_prep.io.record import write_annotations, write_record
-from ecg_nas.deploy.bundle import Bundle
-from ecg_nas.deploy.classify import Classifier, session
-from ecg_nas.deploy.recording import BATCH, DETECTED, batches, classify_recording, presented
+from ecg_nas.bundle.manifest import Bundle
 from ecg_nas.errors import BundleError
+from ecg_nas.inference.classifier import Classifier, session
+from ecg_nas.inference.recording_beats import (
+    BATCH,
+    DETECTED,
+    batches,
+    classify_recording,
+    presented,
+)
 from ecg_nas.memory import peak_mib
 
 _TILE_S: Final = 600.0

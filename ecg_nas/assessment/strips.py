@@ -14,9 +14,9 @@ from data_prep.errors import DataError
 from data_prep.io.annotations import BEAT_SYMBOLS
 from data_prep.io.record import Annotations, read_annotations, read_header, read_record
 from data_prep.store.dataset import SignalStore
-from ecg_nas.deploy.outcomes import Outcomes
-from ecg_nas.deploy.recording import ClassifiedRecording
+from ecg_nas.assessment.beat_matching import Outcomes
 from ecg_nas.figures.strip import Beats, Mark, clock, strip
+from ecg_nas.inference.recording_beats import ClassifiedRecording
 
 LONGEST_S: Final = 600.0
 _NOTICE = "Research use only, not a medical device."

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.store.dataset import SignalStore
-from ecg_nas.deploy.outcomes import Outcomes
-from ecg_nas.deploy.summaries import Counts
+from ecg_nas.assessment.beat_matching import Outcomes
+from ecg_nas.metrics.summaries import Counts
 
 _MISSED, _FALSE = "missed", "no beat"
 _END_S = 3.0

@@ -1,6 +1,6 @@
 // What a recording amounts to, and its beats as a table to save.
 
-/** Return counts, heart rate, pauses and runs, as ecg_nas/deploy/recording_summary.py. */
+/** Return counts, heart rate, pauses and runs, as ecg_nas/inference/recording_summary.py. */
 export function summarise(result, durationS, classes) {
   const { beats, lost, partly } = result;
   const counts = classes.map((_, k) => beats.filter((beat) => beat.called === k).length);

@@ -1,4 +1,4 @@
-// What looks like a wrong unit, or like leads upside down, as ecg_nas/deploy/doubts.py says it.
+// What looks like a wrong unit, or like leads upside down, as ecg_nas/inference/plausibility.py says it.
 
 import { medians } from "./beats.js";
 import { extremes } from "./numbers.js";

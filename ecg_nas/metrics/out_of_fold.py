@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from ecg_nas.deploy import summaries
+from ecg_nas.metrics import summaries
+from ecg_nas.metrics.classification import per_class
 from ecg_nas.seeds import generator
-from ecg_nas.training.metrics import per_class
 
 _LOWEST, _HIGHEST = 0.1, 10.0
 

@@ -23,9 +23,9 @@ from data_prep.dsp import quality
 from data_prep.dsp.quality import Stretch
 from data_prep.io.recording import Recording
 from data_prep.streaming.blocks import PIECE_S, RecordingReader
-from ecg_nas.deploy.classify import Classifier
-from ecg_nas.deploy.doubts import Doubt, alike_to, doubts
 from ecg_nas.errors import BundleError
+from ecg_nas.inference.classifier import Classifier
+from ecg_nas.inference.plausibility import Doubt, alike_to, doubts
 
 DETECTED: Final = "detected"
 BATCH: Final = 256

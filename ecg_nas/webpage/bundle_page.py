@@ -20,12 +20,13 @@ from typing import Any, Final
 
 from data_prep.beats import polarity
 from data_prep.streaming.browser_constants import rules
-from ecg_nas.deploy import browser_runtime, doubts, recording
-from ecg_nas.deploy.browser_runtime import BrowserRuntime
-from ecg_nas.deploy.bundle import MODEL, NOTICE, Bundle
+from ecg_nas.bundle.manifest import MODEL, NOTICE, Bundle
 from ecg_nas.errors import BundleError
 from ecg_nas.figures.beats import COLOUR, NAME, OTHER, SHAPE
 from ecg_nas.files import write_text
+from ecg_nas.inference import plausibility, recording_beats
+from ecg_nas.webpage import onnxruntime_web
+from ecg_nas.webpage.onnxruntime_web import BrowserRuntime
 
 # Each after those that it imports from.
 _SCRIPTS: Final = (
@@ -48,7 +49,7 @@ def write(bundle: Bundle, out: Path, *, runtime: Path | None = None) -> None:
         BundleError: If a browser cannot run the model, or ``runtime`` is not the right package.
         RunError: If the package cannot be fetched, or ``out`` cannot be written.
     """
-    write_text(out, render(bundle, browser_runtime.load(runtime)))
+    write_text(out, render(bundle, onnxruntime_web.load(runtime)))
 
 
 def render(bundle: Bundle, runtime: BrowserRuntime) -> str:
@@ -71,7 +72,7 @@ def render(bundle: Bundle, runtime: BrowserRuntime) -> str:
         if "</script" in text.lower() or "<!--" in text:
             raise BundleError("a script of the page must not hold the end of a script; one does")
     environment = Environment(
-        loader=PackageLoader("ecg_nas.deploy", "browser"),
+        loader=PackageLoader("ecg_nas.webpage", "browser"),
         autoescape=True,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
@@ -84,8 +85,8 @@ def render(bundle: Bundle, runtime: BrowserRuntime) -> str:
         source=manifest.training.get("source", "unknown recordings"),
         classes=manifest.classes,
         created_by=f"ecg-nas {manifest.versions.get('ecg-nas', 'of unknown version')}",
-        version=browser_runtime.VERSION,
-        mit=browser_runtime.MIT,
+        version=onnxruntime_web.VERSION,
+        mit=onnxruntime_web.MIT,
         rules=Markup(_embedded(page_rules(bundle))),
         packed_model=_packed(bundle.model.read_bytes()),
         packed_runtime=_packed(runtime.wasm),
@@ -103,14 +104,14 @@ def page_rules(bundle: Bundle) -> dict[str, Any]:
         **rules(spec),
         "classes": list(bundle.classes),
         "inputs": [tensor.name for tensor in bundle.manifest.inputs],
-        "batch": recording.BATCH,
+        "batch": recording_beats.BATCH,
         "doubts": {
-            "plausible_mv": list(doubts.PLAUSIBLE_MV),
-            "upside_down": doubts.UPSIDE_DOWN,
-            "least_beats": doubts.LEAST_BEATS,
-            "upright": sorted(doubts.UPRIGHT),
-            "down": doubts.DOWN,
-            "down_reach": round(doubts.DOWN_S * fs_hz),
+            "plausible_mv": list(plausibility.PLAUSIBLE_MV),
+            "upside_down": plausibility.UPSIDE_DOWN,
+            "least_beats": plausibility.LEAST_BEATS,
+            "upright": sorted(plausibility.UPRIGHT),
+            "down": plausibility.DOWN,
+            "down_reach": round(plausibility.DOWN_S * fs_hz),
             "usual_qrs": bundle.manifest.usual_qrs,
             "usual_reach": round(polarity.USUAL_S * fs_hz),
             "lag": round(polarity.LAG_S * fs_hz),
@@ -133,7 +134,7 @@ def _script() -> str:
 
 
 def _read(name: str) -> str:
-    return (files("ecg_nas.deploy") / "browser" / name).read_text(encoding="utf-8")
+    return (files("ecg_nas.webpage") / "browser" / name).read_text(encoding="utf-8")
 
 
 def _embedded(values: dict[str, Any]) -> str:

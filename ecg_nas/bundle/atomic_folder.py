@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ecg_nas.deploy.bundle import FORMAT, MANIFEST, load
+from ecg_nas.bundle.manifest import FORMAT, MANIFEST, load
 from ecg_nas.errors import BundleError
 
 

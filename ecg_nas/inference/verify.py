@@ -9,10 +9,10 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_nas.deploy._onnx_header import read_header
-from ecg_nas.deploy.bundle import GOLDEN, NOTICE, Bundle, Manifest, load
-from ecg_nas.deploy.classify import Classifier, session
+from ecg_nas.bundle.manifest import GOLDEN, NOTICE, Bundle, Manifest, load
 from ecg_nas.errors import BundleError
+from ecg_nas.inference._onnx_header import read_header
+from ecg_nas.inference.classifier import Classifier, session
 
 TOLERANCE = 1e-5
 INT8_TOLERANCE = 0.01

@@ -6,10 +6,10 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from ecg_nas.deploy.bundle import MANIFEST, MODEL_INT8, Manifest, entry, load
-from ecg_nas.deploy.place import copy, placed
-from ecg_nas.deploy.verify import verify
-from ecg_nas.export import card
+from ecg_nas.bundle.atomic_folder import copy, placed
+from ecg_nas.bundle.manifest import MANIFEST, MODEL_INT8, Manifest, entry, load
+from ecg_nas.export import model_card
+from ecg_nas.inference.verify import verify
 
 _CARD, _README = "MODEL_CARD.md", "README.md"
 
@@ -21,8 +21,8 @@ def finish(folder: Path, plain: Manifest) -> Manifest:
         folder: Holds every other file of the bundle.
         plain: The manifest; its ``files`` are not looked at.
     """
-    (folder / _CARD).write_text(card.model_card(plain), encoding="utf-8")
-    (folder / _README).write_text(card.readme(plain), encoding="utf-8")
+    (folder / _CARD).write_text(model_card.model_card(plain), encoding="utf-8")
+    (folder / _README).write_text(model_card.readme(plain), encoding="utf-8")
     files = {path.name: entry(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST}
     manifest = replace(plain, files=files)
     (folder / MANIFEST).write_text(manifest.to_text(), encoding="utf-8")

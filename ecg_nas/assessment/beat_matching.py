@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.store.dataset import BeatDataset, SignalStore
-from ecg_nas.deploy.detected import in_fibrillation, pair
-from ecg_nas.deploy.summaries import Counts, grouped_confusion
+from ecg_nas.assessment.detected_beats import in_fibrillation, pair
+from ecg_nas.metrics.summaries import Counts, grouped_confusion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

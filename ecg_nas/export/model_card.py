@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_prep.beats.labels import SCORED
-from ecg_nas.deploy.bundle import Manifest
+from ecg_nas.bundle.manifest import Manifest
 
 _CLASSES = {
     "N": "normal and bundle branch block",

@@ -12,10 +12,10 @@ import numpy as np
 
 from data_prep.errors import DataError
 from data_prep.io.record import write_annotations
-from ecg_nas.deploy.bundle import NOTICE, Bundle
-from ecg_nas.deploy.recording import ClassifiedRecording
-from ecg_nas.deploy.recording_summary import summary
+from ecg_nas.bundle.manifest import NOTICE, Bundle
 from ecg_nas.files import whole, write_text
+from ecg_nas.inference.recording_beats import ClassifiedRecording
+from ecg_nas.inference.recording_summary import summary
 
 Format = Literal["wfdb", "csv", "json"]
 FORMATS: Final[tuple[Format, ...]] = ("wfdb", "csv", "json")

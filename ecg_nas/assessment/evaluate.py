@@ -13,17 +13,18 @@ import numpy as np
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.store.dataset import SignalStore, Split, open_store, read_manifest
-from ecg_nas.deploy import openings, summaries
-from ecg_nas.deploy.bundle import MODEL, MODEL_INT8, Bundle
-from ecg_nas.deploy.classify import Classifier
-from ecg_nas.deploy.comparison import compare_as_ec57
-from ecg_nas.deploy.detected import with_detected_beats
-from ecg_nas.deploy.mistakes import worst
-from ecg_nas.deploy.outcomes import Outcomes, of_annotated_beats, of_detected_beats
-from ecg_nas.deploy.protocol import Beats, counting
+from ecg_nas.assessment import test_set_ledger
+from ecg_nas.assessment.beat_matching import Outcomes, of_annotated_beats, of_detected_beats
+from ecg_nas.assessment.detected_beats import with_detected_beats
+from ecg_nas.assessment.ec57_comparison import compare_as_ec57
+from ecg_nas.assessment.mistakes import worst
+from ecg_nas.assessment.protocol import Beats, counting
+from ecg_nas.bundle.manifest import MODEL, MODEL_INT8, Bundle
 from ecg_nas.errors import BundleError
+from ecg_nas.inference.classifier import Classifier
+from ecg_nas.metrics import summaries
+from ecg_nas.metrics.classification import per_class
 from ecg_nas.seeds import generator
-from ecg_nas.training.metrics import per_class
 
 _FIGURES_FROM_S = 0.0
 _MODELS = {"fp32": MODEL, "int8": MODEL_INT8}
@@ -76,7 +77,7 @@ def assess(
         folder: A signal store, prepared as the bundle's data set was.
         split: ``test``, or ``train`` to see how far the model fits what it was trained on.
         beats: Where beats are cut: at the annotators' positions, or where they are detected. See
-            :mod:`ecg_nas.deploy.outcomes` for what then counts as right.
+            :mod:`ecg_nas.assessment.beat_matching` for what then counts as right.
         other: What may be other than in the bundle's data set, as the user asked for it:
             ``leads`` (names of as many leads), ``mapping`` (of symbols to classes).
 
@@ -216,10 +217,10 @@ def _check_signal(
     ]
 
 
-def _note_opening(bundle: Bundle, folder: Path, fingerprint: str) -> list[openings.Opening]:
-    return openings.add(
+def _note_opening(bundle: Bundle, folder: Path, fingerprint: str) -> list[test_set_ledger.Opening]:
+    return test_set_ledger.add(
         folder,
-        openings.Opening(
+        test_set_ledger.Opening(
             time=datetime.now(UTC).isoformat(timespec="seconds"),
             model=bundle.manifest.files[MODEL].sha256,
             architecture=str(bundle.manifest.architecture.get("key")),
@@ -238,11 +239,13 @@ def _search_of(bundle: Bundle) -> str:
     return " ".join(str(part) for part in [*parts, "seed", run])
 
 
-def _others(opened: list[openings.Opening]) -> int:
+def _others(opened: list[test_set_ledger.Opening]) -> int:
     return len({opening.model for opening in opened} - {opened[-1].model}) if opened else 0
 
 
-def _warnings(bundle: Bundle, store: SignalStore, opened: list[openings.Opening]) -> list[str]:
+def _warnings(
+    bundle: Bundle, store: SignalStore, opened: list[test_set_ledger.Opening]
+) -> list[str]:
     warnings = []
     if store.split == "train":
         warnings.append(

@@ -1,1 +1,0 @@
-"""A bundle at work: everything that runs without torch."""

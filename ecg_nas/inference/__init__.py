@@ -1,0 +1,1 @@
+"""A bundle at work on recordings: classifier, writers, verification. Without torch."""

@@ -1,0 +1,1 @@
+"""Figures of merit, each computed once: counts in, figures out. Without torch."""

@@ -1,0 +1,1 @@
+"""A bundle as one HTML file that classifies in the browser. Without torch."""
