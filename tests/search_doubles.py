@@ -6,10 +6,10 @@ from pathlib import Path
 
 from data_prep.events import ignore
 from ecg_nas import seeds
-from ecg_nas.baselines import RegularizedEvolution, RegularizedEvolutionConfig
 from ecg_nas.evaluation.base import Evaluation, Evaluator
-from ecg_nas.search import run
-from ecg_nas.store import RunStore
+from ecg_nas.methods.engine.loop import run
+from ecg_nas.methods.engine.run_store import RunStore
+from ecg_nas.methods.regularized_evolution import RegularizedEvolution, RegularizedEvolutionConfig
 from search_spaces import load
 
 SEED = 3

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from ecg_nas.algorithm import Archive, Told, draw_at_random, draw_new
+from ecg_nas.methods.base import Archive, Told, draw_at_random, draw_new
 from search_spaces import ArchitectureError, load
 
 SPACE = load("ecg1d")

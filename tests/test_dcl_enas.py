@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Told
-from ecg_nas.baselines import RandomSearch, RandomSearchConfig
-from ecg_nas.dcl_enas import DclEnas, DclEnasConfig
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.synthetic import SyntheticEvaluator
+from ecg_nas.methods.base import Told
+from ecg_nas.methods.dcl_enas import DclEnas, DclEnasConfig
+from ecg_nas.methods.random import RandomSearch, RandomSearchConfig
 from ecg_nas.predictor._paths import HardEncoder
 from ecg_nas.predictor.config import DclConfig, EncoderConfig
 from ecg_nas.predictor.dcl import DclPredictor

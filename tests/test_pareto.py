@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pymoo.indicators.hv import HV
 
-from ecg_nas.pareto import front_order, hypervolume, improvements
+from ecg_nas.methods.engine.pareto import front_order, hypervolume, improvements
 
 points = hnp.arrays(
     np.float64,

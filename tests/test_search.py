@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from search_doubles import Scorer, evolution, search
 
-from ecg_nas.store import RunStore
+from ecg_nas.methods.engine.run_store import RunStore
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from ecg_nas import pareto
-from ecg_nas.algorithm import Told
-from ecg_nas.baselines import Nsga2, Nsga2Config, RandomSearch, RandomSearchConfig
-from ecg_nas.dcl_enas import DclEnas, DclEnasConfig
+from ecg_nas.methods.base import Told
+from ecg_nas.methods.dcl_enas import DclEnas, DclEnasConfig
+from ecg_nas.methods.engine import pareto
+from ecg_nas.methods.engine.selection import ByFront, ByScore, Candidate
+from ecg_nas.methods.nsga2 import Nsga2, Nsga2Config
+from ecg_nas.methods.random import RandomSearch, RandomSearchConfig
 from ecg_nas.predictor.config import DclConfig, EncoderConfig
-from ecg_nas.selection import ByFront, ByScore, Candidate
 from search_spaces import load
 from search_spaces.nasbench201 import from_ops
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ecg_nas.algorithm import Allowed, Archive, draw_at_random
 from ecg_nas.errors import ConfigError
+from ecg_nas.methods.base import Allowed, Archive, draw_at_random
 from search_spaces import Architecture, SearchSpace
 
 

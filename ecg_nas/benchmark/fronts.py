@@ -15,10 +15,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_nas import pareto
 from ecg_nas.benchmark.significance import ALPHA, holm, lower
 from ecg_nas.benchmark.summary import checkpoints, interval, spread
 from ecg_nas.benchmark.trace import Trace
+from ecg_nas.methods.engine import pareto
 
 _Floats = NDArray[np.float64]
 _BEYOND = 0.1

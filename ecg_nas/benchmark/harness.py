@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import SearchAlgorithm, Told
 from ecg_nas.benchmark import _code, _processes, costs
 from ecg_nas.benchmark.kept import KeptRuns
 from ecg_nas.benchmark.methods import METHODS
@@ -22,7 +21,8 @@ from ecg_nas.benchmark.trace import Trace
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluator
 from ecg_nas.evaluation.table import ECG1D, TableEvaluator
-from ecg_nas.selection import Cost
+from ecg_nas.methods.base import SearchAlgorithm, Told
+from ecg_nas.methods.engine.selection import Cost
 from search_spaces import Architecture
 
 BENCHMARKS: Mapping[str, tuple[str, str]] = {

@@ -7,26 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ecg_nas.algorithm import SearchAlgorithm
-from ecg_nas.baselines import (
-    Bananas,
-    BananasConfig,
-    LocalSearch,
-    LocalSearchConfig,
-    Npenas,
-    NpenasConfig,
-    Nsga2,
-    Nsga2Config,
-    RandomSearch,
-    RandomSearchConfig,
-    RegularizedEvolution,
-    RegularizedEvolutionConfig,
-    WeakNas,
-    WeakNasConfig,
-)
-from ecg_nas.dcl_enas import DclEnas, DclEnasConfig
+from ecg_nas.methods.bananas import Bananas, BananasConfig
+from ecg_nas.methods.base import SearchAlgorithm
+from ecg_nas.methods.dcl_enas import DclEnas, DclEnasConfig
+from ecg_nas.methods.engine.selection import Cost
+from ecg_nas.methods.local_search import LocalSearch, LocalSearchConfig
+from ecg_nas.methods.npenas import Npenas, NpenasConfig
+from ecg_nas.methods.nsga2 import Nsga2, Nsga2Config
+from ecg_nas.methods.random import RandomSearch, RandomSearchConfig
+from ecg_nas.methods.regularized_evolution import RegularizedEvolution, RegularizedEvolutionConfig
+from ecg_nas.methods.weaknas import WeakNas, WeakNasConfig
 from ecg_nas.predictor.config import DclConfig
-from ecg_nas.selection import Cost
 from search_spaces import SearchSpace
 
 

@@ -58,9 +58,9 @@ def _dcl(config: DclConfig) -> Ranker:
 
 PREDICTORS: Mapping[str, Ranker] = {
     "dcl": _dcl(DclConfig()),
-    "npenas-gin": Ranker("ecg_nas.predictor.npenas", "GinPredictor", GinConfig(), _encoder),
-    "bananas-mlp": Ranker("ecg_nas.predictor.bananas", "PathMlpPredictor", PathMlpConfig()),
-    "weaknas-mlp": Ranker("ecg_nas.predictor.weaknas", "WeakMlpPredictor", WeakMlpConfig()),
+    "npenas-gin": Ranker("ecg_nas.predictor.npenas_gin", "GinPredictor", GinConfig(), _encoder),
+    "bananas-mlp": Ranker("ecg_nas.predictor.bananas_mlp", "PathMlpPredictor", PathMlpConfig()),
+    "weaknas-mlp": Ranker("ecg_nas.predictor.weaknas_mlp", "WeakMlpPredictor", WeakMlpConfig()),
     # Ablations: one stage left out.
     "dcl:no-pretraining": _dcl(DclConfig(pretraining=False)),
     "dcl:regression": _dcl(DclConfig(objective="regression")),

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Allowed
 from ecg_nas.benchmark.design import random_design
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
+from ecg_nas.methods.base import Allowed
 from search_spaces import SearchSpace
 
 _RESAMPLES = 2000

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Allowed
 from ecg_nas.benchmark.design import random_design
 from ecg_nas.benchmark.kept import alone_in
 from ecg_nas.errors import ConfigError, RunError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from ecg_nas.evaluation.trained_table import TrainedRow, TrainedTable
 from ecg_nas.files import write_text
+from ecg_nas.methods.base import Allowed
 from ecg_nas.settings import differing
 from search_spaces import SearchSpace
 

@@ -15,10 +15,10 @@ from ecg_nas.figures.cell import cell
 from ecg_nas.figures.classes import confusion, folds
 from ecg_nas.figures.progress import progress
 from ecg_nas.files import write_text
+from ecg_nas.methods.engine.run_store import RunStore, StoredEvaluation, leader
 from ecg_nas.report import _html
 from ecg_nas.report.evaluation import looks
 from ecg_nas.report.held_out import of_winner
-from ecg_nas.store import RunStore, StoredEvaluation, leader
 
 _METRIC = "macro F1 over N, S, V"
 

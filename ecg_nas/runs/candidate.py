@@ -9,6 +9,7 @@ from data_prep.events import OnEvent, ignore
 from data_prep.store.dataset import open_store
 from ecg_nas.bundle.manifest import load
 from ecg_nas.errors import BundleError, RunError
+from ecg_nas.methods.engine.run_store import RunStore, StoredEvaluation
 from ecg_nas.runs import config as settings
 from ecg_nas.runs import parts
 from ecg_nas.runs.config import RunConfig
@@ -16,7 +17,6 @@ from ecg_nas.runs.data import store_folder
 from ecg_nas.runs.exporting import finish
 from ecg_nas.runs.folder import read_json, working_on
 from ecg_nas.runs.winner import best_of
-from ecg_nas.store import RunStore, StoredEvaluation
 
 
 def bundle_of(run: Path, key: str, *, on_event: OnEvent = ignore) -> Path:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
-from ecg_nas.algorithm import Allowed, SearchAlgorithm
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.config import EarlyConfig, InheritConfig
 from ecg_nas.evaluation.folds import FoldConfig
+from ecg_nas.methods.base import Allowed, SearchAlgorithm
 from ecg_nas.settings import differing
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from search_spaces import SearchSpace, available, load
@@ -21,13 +21,13 @@ from search_spaces import SearchSpace, available, load
 _T = TypeVar("_T")
 
 METHODS: Mapping[str, tuple[str, str]] = {
-    "dcl-enas": ("ecg_nas.dcl_enas", "DclEnas"),
-    "random": ("ecg_nas.baselines.random_search", "RandomSearch"),
-    "regularized-evolution": ("ecg_nas.baselines.regularized_evolution", "RegularizedEvolution"),
-    "local-search": ("ecg_nas.baselines.local_search", "LocalSearch"),
-    "bananas": ("ecg_nas.baselines.bananas", "Bananas"),
-    "npenas": ("ecg_nas.baselines.npenas", "Npenas"),
-    "weaknas": ("ecg_nas.baselines.weaknas", "WeakNas"),
+    "dcl-enas": ("ecg_nas.methods.dcl_enas", "DclEnas"),
+    "random": ("ecg_nas.methods.random", "RandomSearch"),
+    "regularized-evolution": ("ecg_nas.methods.regularized_evolution", "RegularizedEvolution"),
+    "local-search": ("ecg_nas.methods.local_search", "LocalSearch"),
+    "bananas": ("ecg_nas.methods.bananas", "Bananas"),
+    "npenas": ("ecg_nas.methods.npenas", "Npenas"),
+    "weaknas": ("ecg_nas.methods.weaknas", "WeakNas"),
 }
 """Module and class of each method; its settings are ``<class>Config`` beside it."""
 

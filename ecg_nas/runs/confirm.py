@@ -10,9 +10,9 @@ from data_prep.events import OnEvent
 from ecg_nas import seeds
 from ecg_nas.evaluation.base import Candidate
 from ecg_nas.evaluation.config import EarlyConfig, InheritConfig
+from ecg_nas.methods.engine.run_store import RunStore
 from ecg_nas.runs import parts
 from ecg_nas.runs.config import RunConfig
-from ecg_nas.store import RunStore
 from search_spaces import load
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.events import OnEvent, ignore
-from ecg_nas import search
 from ecg_nas.errors import RunError
 from ecg_nas.evaluation.inherit import parent_of
+from ecg_nas.methods.engine import loop
+from ecg_nas.methods.engine.run_store import RunStore, StoredEvaluation
 from ecg_nas.runs import config as settings
 from ecg_nas.runs import facts, parts
 from ecg_nas.runs.config import RunConfig
@@ -24,7 +25,6 @@ from ecg_nas.runs.data import store_folder
 from ecg_nas.runs.exporting import finish
 from ecg_nas.runs.folder import FORMAT, RunFolder, read_json, working_on, write_json
 from ecg_nas.runs.winner import best_of
-from ecg_nas.store import RunStore, StoredEvaluation
 from search_spaces import load
 
 _log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def execute(
         out: The run folder.
         workers: Processes that train candidates, one CPU thread each; 1 trains in this process.
             By default one a CPU core, or one on CUDA. The results do not depend on it.
-        on_event: Called with the events of ``search.run`` and, before them, with
+        on_event: Called with the events of ``loop.run`` and, before them, with
             ``{"event": "search", "budget"}`` and ``{"event": "resumed", "evaluations", "best"}``;
             besides with ``{"event": "stage", "text"}``, with the events of ``confirm`` and, as the
             winner trains, with ``{"event": "final", "epoch", "epochs", "loss"}`` and, as its folds
@@ -137,7 +137,7 @@ def _search(
         best = max((e.score for e in earlier if e.score is not None), default=None)
         on_event({"event": "resumed", "evaluations": len(earlier), "best": best})
     with closing(parts.evaluator(config, data, n_workers, weights=weights)) as evaluator:
-        search.run(
+        loop.run(
             settings.algorithm(config, space, parts.limits(config, space, data)),
             evaluator,
             space,

@@ -11,12 +11,12 @@ from data_prep.beats.polarity import usual_qrs_of
 from data_prep.events import OnEvent
 from ecg_nas.bundle.manifest import Condition, load, without_names
 from ecg_nas.errors import BundleError
+from ecg_nas.methods.engine.run_store import StoredEvaluation
 from ecg_nas.runs import robustness
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.folder import ModelFolder, read_json
 from ecg_nas.runs.held_out import judge
 from ecg_nas.runs.winner import load_final, subject_of, train_final
-from ecg_nas.store import StoredEvaluation
 
 
 def finish(

@@ -2,22 +2,18 @@
 
 ======================  ==========================================================
 ``config.json``         resolved settings, data fingerprint, versions
-``run.sqlite``          evaluations and the state of the search (``ecg_nas.store``)
-``lock``                held by the process that works on the run
-``log.txt``             what happened when
-``final.safetensors``   weights of the winner, trained on all training patients
-``final.json``          what the winner is and how it was trained
-``held_out/``           networks of the winner's folds, trained once more
-``held_out.npz``        their outputs for the patients held out of each
-``held_out.json``       temperature and figures of these outputs, with intervals
-``int8.json``           what INT8 costs on these patients
+``run.sqlite``          evaluations and the state of the search
+(``ecg_nas.methods.engine.run_store``) ``lock``                held by the process that works on the
+run ``log.txt``             what happened when ``final.safetensors``   weights of the winner,
+trained on all training patients ``final.json``          what the winner is and how it was trained
+``held_out/``           networks of the winner's folds, trained once more ``held_out.npz``
+their outputs for the patients held out of each ``held_out.json``       temperature and figures of
+these outputs, with intervals ``int8.json``           what INT8 costs on these patients
 ``*.int8.safetensors``  networks fine-tuned for INT8, where it was refused without
-``robustness.json``     what noise, altered leads and other rates do to their figures
-``bundle/``             the exported classifier
-``candidates/KEY/``     the same files for other candidates that were exported
-``report.html``         the report
-``summary.json``        what ``ecg-nas search --json`` prints
-======================  ==========================================================
+``robustness.json``     what noise, altered leads and other rates do to their figures ``bundle/``
+the exported classifier ``candidates/KEY/``     the same files for other candidates that were
+exported ``report.html``         the report ``summary.json``        what ``ecg-nas search --json``
+prints ======================  ==========================================================
 """
 
 from __future__ import annotations
@@ -35,7 +31,7 @@ from typing import Any
 from data_prep.errors import DataError
 from ecg_nas.errors import EcgNasError, RunError
 from ecg_nas.files import write_text
-from ecg_nas.store import RunStore
+from ecg_nas.methods.engine.run_store import RunStore
 
 FORMAT = 1
 

@@ -23,11 +23,11 @@ from ecg_nas import seeds
 from ecg_nas.errors import RunError
 from ecg_nas.evaluation.folds import Fold, hold_out
 from ecg_nas.files import whole
+from ecg_nas.methods.engine.run_store import StoredEvaluation
 from ecg_nas.metrics.out_of_fold import HeldOut, facts_of
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.folder import ModelFolder, read_json, write_json
 from ecg_nas.runs.winner import Subject, subject_of, weights_of
-from ecg_nas.store import StoredEvaluation
 from ecg_nas.training.data import epoch_steps, thin
 from ecg_nas.training.loop import logits, train
 

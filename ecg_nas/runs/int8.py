@@ -20,11 +20,11 @@ from ecg_nas.export.fake_quant import fine_tune, folded
 from ecg_nas.export.onnx import DeployedNetwork, to_template, with_weights
 from ecg_nas.export.quantize import calibration_rows, gate, quantize
 from ecg_nas.inference.classifier import network_inputs, session
+from ecg_nas.methods.engine.run_store import StoredEvaluation
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.folder import ModelFolder, read_json, write_json
 from ecg_nas.runs.held_out import fold_network, folds_of, read_tensors, write_tensors
 from ecg_nas.runs.winner import Subject, weights_of
-from ecg_nas.store import StoredEvaluation
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ecg_nas.errors import RunError
+from ecg_nas.methods.engine.run_store import RunStore, StoredEvaluation, leader, ranked
 from ecg_nas.runs.folder import RunFolder, read_json
-from ecg_nas.store import RunStore, StoredEvaluation, leader, ranked
 
 
 def find(folder: Path) -> list[Path]:

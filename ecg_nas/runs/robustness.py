@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from data_prep.store import perturbations
 from data_prep.store.dataset import SignalStore
+from ecg_nas.methods.engine.run_store import StoredEvaluation
 from ecg_nas.metrics.classification import headline
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.folder import ModelFolder, read_json, write_json
 from ecg_nas.runs.held_out import fold_network, folds_of
 from ecg_nas.runs.winner import subject_of
 from ecg_nas.seeds import generator
-from ecg_nas.store import StoredEvaluation
 from ecg_nas.training.data import to_device
 from ecg_nas.training.loop import logits
 

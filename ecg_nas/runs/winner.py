@@ -18,9 +18,9 @@ from ecg_nas.errors import RunError
 from ecg_nas.evaluation.representation import beat_spec
 from ecg_nas.evaluation.training import builder, cost_of
 from ecg_nas.files import whole
+from ecg_nas.methods.engine.run_store import StoredEvaluation, leader
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.folder import ModelFolder, read_json, write_json
-from ecg_nas.store import StoredEvaluation, leader
 from ecg_nas.training.data import DeviceData, thin, to_device
 from ecg_nas.training.loop import train
 from search_spaces import Architecture, load

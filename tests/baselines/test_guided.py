@@ -3,22 +3,16 @@
 import numpy as np
 import pytest
 
-from ecg_nas.algorithm import Archive, Told
-from ecg_nas.baselines import (
-    Bananas,
-    BananasConfig,
-    Npenas,
-    NpenasConfig,
-    RandomSearch,
-    RandomSearchConfig,
-    WeakNas,
-    WeakNasConfig,
-)
-from ecg_nas.baselines._mutants import mutants_of_the_best
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.synthetic import SyntheticEvaluator
+from ecg_nas.methods._mutants import mutants_of_the_best
+from ecg_nas.methods.bananas import Bananas, BananasConfig
+from ecg_nas.methods.base import Archive, Told
+from ecg_nas.methods.npenas import Npenas, NpenasConfig
+from ecg_nas.methods.random import RandomSearch, RandomSearchConfig
+from ecg_nas.methods.weaknas import WeakNas, WeakNasConfig
 from ecg_nas.predictor.config import GinConfig, PathMlpConfig, WeakMlpConfig
-from ecg_nas.predictor.weaknas import WeakMlpPredictor
+from ecg_nas.predictor.weaknas_mlp import WeakMlpPredictor
 from search_spaces import load
 
 SPACE = load("nasbench201")

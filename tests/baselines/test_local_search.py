@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from ecg_nas.algorithm import Told
-from ecg_nas.baselines import LocalSearch, LocalSearchConfig
 from ecg_nas.errors import ConfigError
+from ecg_nas.methods.base import Told
+from ecg_nas.methods.local_search import LocalSearch, LocalSearchConfig
 from search_spaces import load
 
 SPACE = load("nasbench201")

@@ -14,7 +14,7 @@ from ecg_nas.assessment import test_set_ledger
 from ecg_nas.bundle.manifest import load
 from ecg_nas.cli import main
 from ecg_nas.inference.verify import verify
-from ecg_nas.store import RunStore
+from ecg_nas.methods.engine.run_store import RunStore
 
 
 def ecg_nas(*words):

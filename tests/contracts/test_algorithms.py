@@ -4,27 +4,18 @@ import json
 
 import pytest
 
-from ecg_nas.algorithm import SearchAlgorithm, Told
-from ecg_nas.baselines import (
-    Bananas,
-    BananasConfig,
-    LocalSearch,
-    LocalSearchConfig,
-    Npenas,
-    NpenasConfig,
-    Nsga2,
-    Nsga2Config,
-    RandomSearch,
-    RandomSearchConfig,
-    RegularizedEvolution,
-    RegularizedEvolutionConfig,
-    WeakNas,
-    WeakNasConfig,
-)
-from ecg_nas.dcl_enas import DclEnas, DclEnasConfig
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate
 from ecg_nas.evaluation.synthetic import SyntheticEvaluator
+from ecg_nas.methods.bananas import Bananas, BananasConfig
+from ecg_nas.methods.base import SearchAlgorithm, Told
+from ecg_nas.methods.dcl_enas import DclEnas, DclEnasConfig
+from ecg_nas.methods.local_search import LocalSearch, LocalSearchConfig
+from ecg_nas.methods.npenas import Npenas, NpenasConfig
+from ecg_nas.methods.nsga2 import Nsga2, Nsga2Config
+from ecg_nas.methods.random import RandomSearch, RandomSearchConfig
+from ecg_nas.methods.regularized_evolution import RegularizedEvolution, RegularizedEvolutionConfig
+from ecg_nas.methods.weaknas import WeakNas, WeakNasConfig
 from ecg_nas.predictor.config import (
     DclConfig,
     EncoderConfig,

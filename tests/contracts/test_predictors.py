@@ -9,7 +9,7 @@ from scipy.stats import kendalltau
 
 from ecg_nas.benchmark.predictors import PREDICTORS
 from ecg_nas.evaluation.synthetic import SyntheticEvaluator
-from ecg_nas.predictor.bananas import PathMlpPredictor
+from ecg_nas.predictor.bananas_mlp import PathMlpPredictor
 from ecg_nas.predictor.config import (
     DclConfig,
     EncoderConfig,
@@ -18,8 +18,8 @@ from ecg_nas.predictor.config import (
     WeakMlpConfig,
 )
 from ecg_nas.predictor.dcl import DclPredictor
-from ecg_nas.predictor.npenas import GinPredictor
-from ecg_nas.predictor.weaknas import WeakMlpPredictor
+from ecg_nas.predictor.npenas_gin import GinPredictor
+from ecg_nas.predictor.weaknas_mlp import WeakMlpPredictor
 from search_spaces import ArchitectureError, load
 
 CONFIG = DclConfig(

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_nas.algorithm import Proposal
 from ecg_nas.errors import RunError
 from ecg_nas.evaluation.base import Candidate, Evaluation
-from ecg_nas.store import RunStore, leader
+from ecg_nas.methods.base import Proposal
+from ecg_nas.methods.engine.run_store import RunStore, leader
 from search_spaces import Architecture
 
 JSON = st.recursive(

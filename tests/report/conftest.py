@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from ecg_nas.algorithm import Proposal
 from ecg_nas.evaluation.base import Candidate, Evaluation
-from ecg_nas.store import RunStore
+from ecg_nas.methods.base import Proposal
+from ecg_nas.methods.engine.run_store import RunStore
 from search_spaces import Architecture
 
 FIGURES = {"se": 0.9, "ppv": 0.8, "f1": 0.847}

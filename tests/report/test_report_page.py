@@ -5,8 +5,8 @@ import pytest
 from pages import Reader
 
 from ecg_nas.errors import RunError
+from ecg_nas.methods.engine.run_store import RunStore
 from ecg_nas.report import page
-from ecg_nas.store import RunStore
 
 FINAL = {
     "slot": 2,

@@ -1,8 +1,8 @@
 """The main job at its smallest, and what came of it."""
 
 from ecg_nas.errors import RunError
+from ecg_nas.methods.engine.run_store import RunStore
 from ecg_nas.runs.config import resolve
-from ecg_nas.store import RunStore
 
 SETTINGS = """
 method = "regularized-evolution"

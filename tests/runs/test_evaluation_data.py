@@ -12,11 +12,11 @@ from data_prep.events import ignore
 from data_prep.store.dataset import open_store
 from ecg_nas.bundle.manifest import load
 from ecg_nas.cli import main
+from ecg_nas.methods.engine.run_store import RunStore
 from ecg_nas.runs import config as settings
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.data import store_folder
 from ecg_nas.runs.evaluation_data import evaluation_data
-from ecg_nas.store import RunStore
 
 
 @pytest.fixture(scope="module", autouse=True)

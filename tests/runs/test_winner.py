@@ -11,12 +11,12 @@ from data_prep.store.dataset import open_store
 from ecg_nas.bundle.manifest import MODEL, load
 from ecg_nas.errors import RunError
 from ecg_nas.export.quantize import gate
+from ecg_nas.methods.engine.run_store import RunStore
 from ecg_nas.runs import int8, robustness
 from ecg_nas.runs.candidate import bundle_of
 from ecg_nas.runs.config import ConfirmConfig
 from ecg_nas.runs.execute import execute
 from ecg_nas.runs.winner import best_of, subject_of
-from ecg_nas.store import RunStore
 
 
 def test_the_best_are_trained_again_and_the_best_mean_wins(whole):

@@ -8,10 +8,11 @@ from functools import partial
 import numpy as np
 from typing_extensions import override
 
-from ecg_nas import pareto, seeds
-from ecg_nas.algorithm import Allowed, Proposal, SearchAlgorithm, draw_new
+from ecg_nas import seeds
 from ecg_nas.errors import ConfigError
-from ecg_nas.selection import Cost
+from ecg_nas.methods.base import Allowed, Proposal, SearchAlgorithm, draw_new
+from ecg_nas.methods.engine import pareto
+from ecg_nas.methods.engine.selection import Cost
 from search_spaces import Architecture, SearchSpace
 
 

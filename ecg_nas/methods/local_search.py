@@ -11,7 +11,7 @@ import numpy as np
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Allowed, Proposal, SearchAlgorithm, Told, check_least, draw_new
+from ecg_nas.methods.base import Allowed, Proposal, SearchAlgorithm, Told, check_least, draw_new
 from search_spaces import Architecture, SearchSpace
 
 

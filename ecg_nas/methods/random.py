@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from ecg_nas.algorithm import Proposal, SearchAlgorithm
+from ecg_nas.methods.base import Proposal, SearchAlgorithm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

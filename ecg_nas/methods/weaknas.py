@@ -10,7 +10,7 @@ import numpy as np
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Allowed, Proposal, SearchAlgorithm, check_least
+from ecg_nas.methods.base import Allowed, Proposal, SearchAlgorithm, check_least
 from ecg_nas.predictor.config import WeakMlpConfig
 from search_spaces import Architecture, SearchSpace
 
@@ -69,7 +69,7 @@ class WeakNas(SearchAlgorithm[WeakNasConfig]):
         return self._by_infill(self._infill, self._config)
 
     def _infill(self, count: int) -> list[Architecture]:
-        from ecg_nas.predictor.weaknas import WeakMlpPredictor  # torch takes seconds to import
+        from ecg_nas.predictor.weaknas_mlp import WeakMlpPredictor  # torch takes seconds to import
 
         if self._pool is None:
             self._pool = self._drawn()

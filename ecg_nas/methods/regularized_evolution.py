@@ -9,8 +9,8 @@ import numpy as np
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Proposal, SearchAlgorithm, draw_new
 from ecg_nas.errors import ConfigError
+from ecg_nas.methods.base import Proposal, SearchAlgorithm, draw_new
 from search_spaces import Architecture
 
 

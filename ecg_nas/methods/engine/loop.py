@@ -9,9 +9,9 @@ from typing import TypeAlias
 
 from data_prep.events import Event, OnEvent, ignore
 from ecg_nas import seeds
-from ecg_nas.algorithm import SearchAlgorithm, Told
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
-from ecg_nas.store import RunStore, StoredProposal
+from ecg_nas.methods.base import SearchAlgorithm, Told
+from ecg_nas.methods.engine.run_store import RunStore, StoredProposal
 from search_spaces import Architecture, SearchSpace
 
 ParentOf: TypeAlias = Callable[[Architecture, Mapping[int, Architecture]], int | None]

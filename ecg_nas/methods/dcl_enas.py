@@ -22,10 +22,10 @@ import numpy as np
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Allowed, Proposal, SearchAlgorithm, Told, check_least
 from ecg_nas.errors import ConfigError
+from ecg_nas.methods.base import Allowed, Proposal, SearchAlgorithm, Told, check_least
+from ecg_nas.methods.engine.selection import ByFront, ByScore, Candidate, Cost, Selection
 from ecg_nas.predictor.config import DclConfig
-from ecg_nas.selection import ByFront, ByScore, Candidate, Cost, Selection
 from search_spaces import Architecture, SearchSpace
 
 if TYPE_CHECKING:

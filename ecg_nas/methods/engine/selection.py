@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from ecg_nas import pareto
+from ecg_nas.methods.engine import pareto
 from search_spaces import Architecture
 
 Cost = Callable[[Architecture], float]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 
 import numpy as np
 
-from ecg_nas.algorithm import Allowed, Archive
+from ecg_nas.methods.base import Allowed, Archive
 from search_spaces import Architecture, SearchSpace
 
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecg_nas.algorithm import Proposal
 from ecg_nas.errors import RunError
 from ecg_nas.evaluation.base import Candidate, Evaluation
+from ecg_nas.methods.base import Proposal
 
 _VERSION = 1
 _AGAIN = "again"  # among the named values

@@ -9,8 +9,8 @@ import numpy as np
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Proposal, SearchAlgorithm, check_least
-from ecg_nas.baselines._mutants import mutants_of_the_best
+from ecg_nas.methods._mutants import mutants_of_the_best
+from ecg_nas.methods.base import Proposal, SearchAlgorithm, check_least
 from ecg_nas.predictor.config import GinConfig
 from search_spaces import Architecture
 
@@ -57,7 +57,7 @@ class Npenas(SearchAlgorithm[NpenasConfig]):
         return self._by_infill(self._infill, self._config)
 
     def _infill(self, count: int) -> list[Architecture]:
-        from ecg_nas.predictor.npenas import GinPredictor  # torch_geometric takes seconds
+        from ecg_nas.predictor.npenas_gin import GinPredictor  # torch_geometric takes seconds
 
         mutants = mutants_of_the_best(
             self._space,

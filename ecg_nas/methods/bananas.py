@@ -8,8 +8,8 @@ import numpy as np
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.algorithm import Proposal, SearchAlgorithm, check_least
-from ecg_nas.baselines._mutants import mutants_of_the_best
+from ecg_nas.methods._mutants import mutants_of_the_best
+from ecg_nas.methods.base import Proposal, SearchAlgorithm, check_least
 from ecg_nas.predictor.config import PathMlpConfig
 from search_spaces import Architecture
 
@@ -57,7 +57,7 @@ class Bananas(SearchAlgorithm[BananasConfig]):
         return self._by_infill(self._infill, self._config)
 
     def _infill(self, count: int) -> list[Architecture]:
-        from ecg_nas.predictor.bananas import PathMlpPredictor  # torch takes seconds to import
+        from ecg_nas.predictor.bananas_mlp import PathMlpPredictor  # torch takes seconds to import
 
         rng = seeds.generator(self._seed, "bananas", len(self._archive))
         mutants = mutants_of_the_best(

@@ -1,0 +1,1 @@
+"""Search methods, one file each: the folder is the registry. What runs them is in ``engine``."""

@@ -1,0 +1,1 @@
+"""What every search method is run by: the loop, the store of a run, selection."""
