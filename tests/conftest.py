@@ -111,3 +111,26 @@ def _write_patient(
         path, "atr", samples=np.rint(times * fs_hz).astype(int), symbols=kinds, fs_hz=fs_hz
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle to read; copy it to alter it."""
+    from bundles import tiny_bundle  # torch and onnx, which most tests do without
+
+    return tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six made-up patients as WFDB files."""
+    from bundles import ectopic_recordings
+
+    return ectopic_recordings(tmp_path_factory.mktemp("recordings"))
+
+
+@pytest.fixture
+def store(recordings: Path, tmp_path: Path) -> Path:
+    """A signal store of those patients; a fresh one a test, as evaluations leave traces in it."""
+    prepare("wfdb", tmp_path / "store", records=recordings)
+    return tmp_path / "store"

@@ -7,8 +7,8 @@ from pathlib import Path
 from data_prep.events import ignore
 from ecg_nas import seeds
 from ecg_nas.evaluation.base import Evaluation, Evaluator
-from ecg_nas.methods.engine.loop import run
 from ecg_nas.methods.engine.run_store import RunStore
+from ecg_nas.methods.engine.search_loop import run
 from ecg_nas.methods.regularized_evolution import RegularizedEvolution, RegularizedEvolutionConfig
 from search_spaces import load
 

@@ -11,7 +11,7 @@ import numpy as np
 from ecg_nas.benchmark.fronts import Yardstick
 from ecg_nas.benchmark.summary import at_optimum, interval, regret_curve
 from ecg_nas.benchmark.trace import Trace
-from ecg_nas.figures.comparison import Agreement, Course, agreements, courses
+from ecg_nas.figures.method_comparison import Agreement, Course, agreements, courses
 
 _TITLE_WIDTH = 110
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ecg_nas import seeds
 from ecg_nas.benchmark import _code, _processes, costs
-from ecg_nas.benchmark.kept import KeptRuns
 from ecg_nas.benchmark.methods import METHODS
+from ecg_nas.benchmark.result_cache import KeptRuns
 from ecg_nas.benchmark.trace import Trace
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluator

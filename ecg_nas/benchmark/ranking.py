@@ -16,8 +16,8 @@ from scipy import stats
 from ecg_nas import seeds
 from ecg_nas.benchmark import _code, _processes
 from ecg_nas.benchmark.harness import BENCHMARKS, kept_file, open_table
-from ecg_nas.benchmark.kept import KeptRuns
 from ecg_nas.benchmark.predictors import PREDICTORS
+from ecg_nas.benchmark.result_cache import KeptRuns
 from ecg_nas.benchmark.summary import spread
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.table import TableEvaluator

@@ -1,9 +1,9 @@
 """The command line: one file a command, imported when it is asked for.
 
 Every module of this folder is a command named by its file (``import_table.py`` is
-``ecg-nas import-table``) and ends with ``command``, a click command or group. ``errors``,
-``output``, ``progress`` and names that start with ``_`` are not commands. A command imports
-numpy, torch and our own packages inside its function, so that ``--help`` answers at once.
+``ecg-nas import-table``) and ends with ``command``, a click command or group; names that start
+with ``_`` are not commands. A command imports numpy, torch and our own packages inside its
+function, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from typing import Any, NoReturn
 
 import click
 
-from ecg_nas.cli.errors import as_click_error, one_line
-
-_HELPERS = frozenset({"errors", "output", "progress"})
+from ecg_nas.cli._errors import as_click_error, one_line
 
 
 class _LazyGroup(click.Group):
@@ -28,7 +26,7 @@ class _LazyGroup(click.Group):
         return sorted(
             module.name.replace("_", "-")
             for module in pkgutil.iter_modules(__path__)
-            if module.name not in _HELPERS and not module.name.startswith("_")
+            if not module.name.startswith("_")
         )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

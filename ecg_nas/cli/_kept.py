@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ecg_nas.cli.output import check_target
+from ecg_nas.cli._output import check_target
 
 out_option = click.option(
     "--out",

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ecg_nas.cli.output import names
+from ecg_nas.cli._output import names
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

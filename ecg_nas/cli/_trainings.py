@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecg_nas.cli.progress import counted
+from ecg_nas.cli._display import counted
 
 if TYPE_CHECKING:
     from ecg_nas.evaluation.base import Evaluation, Evaluator
@@ -69,12 +69,14 @@ def trainings(
     from ecg_nas.runs.config import resolve
 
     config = resolve(file=file, flags=flags)
-    from ecg_nas.runs import parts
+    from ecg_nas.runs import evaluator_factory
     from ecg_nas.runs.data import store_folder
 
-    config = parts.settled(config, begun=begun)
-    at_once = parts.n_workers(workers, config.device)  # refused before data are prepared
+    config = evaluator_factory.settled(config, begun=begun)
+    at_once = evaluator_factory.n_workers(
+        workers, config.device
+    )  # refused before data are prepared
     with counted("preparing") as on_event:
         data = store_folder(config, on_event)
-    with closing(parts.evaluator(config, data, at_once)) as evaluator:
+    with closing(evaluator_factory.evaluator(config, data, at_once)) as evaluator:
         yield Trainings(config=config, data=data, evaluator=evaluator, at_once=at_once, total=total)

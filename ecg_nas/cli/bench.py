@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ecg_nas.cli import _bench_lines as _lines
+from ecg_nas.cli._output import check_target, json_option, say, write_json
 from ecg_nas.cli._settings import search_options
 from ecg_nas.cli._trainings import trainings
-from ecg_nas.cli.output import check_target, json_option, say, write_json
 
 if TYPE_CHECKING:
     from ecg_nas.runs.config import RunConfig
@@ -54,8 +54,8 @@ def reliability(
     Example:
       ecg-nas bench reliability --data synthetic --preset quick --architectures 12 --seeds 2
     """
-    from ecg_nas.benchmark.reliability import measure
-    from ecg_nas.runs import parts
+    from ecg_nas.measurements.score_reliability import measure
+    from ecg_nas.runs import evaluator_factory
     from search_spaces import load
 
     with trainings(file, flags, workers, architectures * n_seeds) as bench:
@@ -66,7 +66,7 @@ def reliability(
             n_architectures=architectures,
             n_seeds=n_seeds,
             seed=bench.config.seed,
-            allowed=parts.limits(bench.config, space, bench.data),
+            allowed=evaluator_factory.limits(bench.config, space, bench.data),
             on_evaluation=bench.take,
         )
     result["seconds_per_training"] = bench.mean_seconds
@@ -90,7 +90,7 @@ def representation(
     Example:
       ecg-nas bench representation --data synthetic --preset quick --seeds 3
     """
-    from ecg_nas.benchmark.representation import measure, variants
+    from ecg_nas.measurements.representation_effects import measure, variants
 
     with trainings(file, flags, workers, (1 + len(variants())) * n_seeds) as bench:
         result = measure(
@@ -130,15 +130,15 @@ def recipe(
     """
     from dataclasses import replace
 
-    from ecg_nas.benchmark.recipe import measure, variants
-    from ecg_nas.runs import parts
+    from ecg_nas.measurements.recipe_effects import measure, variants
+    from ecg_nas.runs import evaluator_factory
 
     with trainings(file, flags, workers, 0) as bench:
         config = bench.config
         only = frozenset(parts_asked)
         bench.total = (1 + len(variants(config.training, only))) * n_seeds
         result = measure(
-            lambda training: parts.evaluator(
+            lambda training: evaluator_factory.evaluator(
                 replace(config, training=training), bench.data, bench.at_once
             ),
             config.training,
@@ -171,30 +171,30 @@ def train(
     """
     from dataclasses import replace
 
-    from ecg_nas.benchmark.design import random_design
-    from ecg_nas.benchmark.training import measure, plain_trainer
+    from ecg_nas.measurements.random_networks import random_design
+    from ecg_nas.measurements.training_speed import measure, plain_trainer
     from ecg_nas.memory import peak_mib
-    from ecg_nas.runs import parts
+    from ecg_nas.runs import evaluator_factory
     from search_spaces import load
 
     with trainings(file, flags, workers, 3 * architectures) as bench:
         _require_early(bench.config, ("off",), "bench train times whole trainings")
         space = load(bench.config.space)
         most = min(bench.config.max_params or _MOST_PARAMS, _MOST_PARAMS)
-        allowed = parts.limits(
+        allowed = evaluator_factory.limits(
             replace(bench.config, max_params=most), space, bench.data, min_params=_LEAST_PARAMS
         )
         result = measure(
             bench.evaluator,
-            parts.training_evaluator(bench.config, bench.data, trainer=plain_trainer()),
+            evaluator_factory.training_evaluator(bench.config, bench.data, trainer=plain_trainer()),
             random_design(
                 space, architectures, at_least=1, seed=bench.config.seed, allowed=allowed
             ),
             at_once=bench.at_once,
             on_evaluation=bench.take,
         )
-    result["path"] = parts.path_taken(bench.config)
-    device_mib = parts.device_peak_mib(bench.config.device)
+    result["path"] = evaluator_factory.path_taken(bench.config)
+    device_mib = evaluator_factory.device_peak_mib(bench.config.device)
     # Of workers, too, now that they have ended.
     result["peak_mib"] = peak_mib(workers=True) if device_mib is None else device_mib
     say("\n".join(_lines.train(result)), json_to)
@@ -223,28 +223,28 @@ def table(
     Example:
       ecg-nas bench table --data synthetic --architectures 50 --out table.json
     """
-    from ecg_nas.benchmark import trained
     from ecg_nas.evaluation.trained_table import TrainedTable
-    from ecg_nas.runs import facts, parts
+    from ecg_nas.measurements import table_training
+    from ecg_nas.runs import evaluator_factory, provenance
     from search_spaces import load
 
     target = Path(out)
-    begun = trained.read_begun(target)
+    begun = table_training.read_begun(target)
     settings = None if begun is None else begun.settings
     with trainings(file, flags, workers, architectures, settings) as bench:
         space = load(bench.config.space)
-        made = trained.fill(
+        made = table_training.fill(
             target,
             bench.evaluator,
             space,
             TrainedTable(
-                settings=facts.of_trainings(bench.config),
-                data=facts.of_data(bench.data),
-                versions=(facts.of_versions(),),
+                settings=provenance.of_trainings(bench.config),
+                data=provenance.of_data(bench.data),
+                versions=(provenance.of_versions(),),
             ),
             n_architectures=architectures,
             seed=bench.config.seed,
-            allowed=parts.limits(bench.config, space, bench.data),
+            allowed=evaluator_factory.limits(bench.config, space, bench.data),
             on_start=bench.start,
             on_evaluation=bench.take,
         )
@@ -284,10 +284,10 @@ def cheaper(
     import tempfile
     from dataclasses import replace
 
-    from ecg_nas.benchmark import cheaper as measured
-    from ecg_nas.benchmark.trained import refuse_other
     from ecg_nas.evaluation.trained_table import TrainedTable
-    from ecg_nas.runs import facts, parts
+    from ecg_nas.measurements import cheaper_scores as measured
+    from ecg_nas.measurements.table_training import refuse_other
+    from ecg_nas.runs import evaluator_factory, provenance
     from search_spaces import load
 
     table = TrainedTable.read(file_of_table)
@@ -295,14 +295,14 @@ def cheaper(
         config, data = bench.config, bench.data
         _require_early(config, ("off", "watch"), "bench cheaper trains in full")
         # How the table's trainings were looked at is of no account.
-        asked = facts.of_trainings(config) | {"early": table.settings.get("early")}
-        refuse_other(file_of_table, table, asked, facts.of_data(data))
+        asked = provenance.of_trainings(config) | {"early": table.settings.get("early")}
+        refuse_other(file_of_table, table, asked, provenance.of_data(data))
         result: dict[str, Any] = {"early": measured.of_curves(table, config.early)}
         inheriting = replace(config.inherit, enabled=True)
         with tempfile.TemporaryDirectory() as folder:
             cheap = replace(config, inherit=inheriting, early=replace(config.early, mode="off"))
             with closing(
-                parts.evaluator(cheap, data, bench.at_once, weights=Path(folder))
+                evaluator_factory.evaluator(cheap, data, bench.at_once, weights=Path(folder))
             ) as evaluator:
                 result["heirs"] = measured.of_heirs(
                     table,

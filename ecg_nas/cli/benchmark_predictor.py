@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ecg_nas.cli._kept import Count, figure_option, other_code, out_option
-from ecg_nas.cli.output import json_option, say, write_json
+from ecg_nas.cli._output import json_option, say, write_json
 from ecg_nas.files import write_text
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecg_nas.cli.errors import Failed, as_click_error, one_line
-from ecg_nas.cli.output import json_option, names, say, write_json
-from ecg_nas.cli.progress import counted
+from ecg_nas.cli._display import counted
+from ecg_nas.cli._errors import Failed, as_click_error, one_line
+from ecg_nas.cli._output import json_option, names, say, write_json
 
 if TYPE_CHECKING:
     from data_prep.events import OnEvent
@@ -168,7 +168,7 @@ class _Work:
         output_writers.write(classified, self.classifier.bundle, file, self.form)
         self.taken.add(file)
         if page is not None:
-            from ecg_nas.report.recording import write
+            from ecg_nas.report.recording_page import write
 
             write(classified, self.classifier.bundle, page)
         return {**summary(classified), "files": [str(f) for f in (file, page) if f is not None]}

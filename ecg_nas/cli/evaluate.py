@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from ecg_nas.cli._display import counted
+from ecg_nas.cli._output import check_target, json_option, names, say, write_json
 from ecg_nas.cli._settings import annotators_option, labels_option, patients_option
-from ecg_nas.cli.output import check_target, json_option, names, say, write_json
-from ecg_nas.cli.progress import counted
 
 if TYPE_CHECKING:
     from ecg_nas.bundle.manifest import Bundle
@@ -104,7 +104,7 @@ def command(
         click.echo(f"Warning: {warning}", err=True)
     write_json(json_to, result)
     if report_to is not None:
-        from ecg_nas.report.evaluation import write
+        from ecg_nas.report.evaluation_part import write
 
         write(assessment, Path(report_to))
         say(f"report: {report_to}", json_to)
@@ -113,8 +113,8 @@ def command(
 
 def _store(bundle: Bundle, given: Mapping[str, Any]) -> Path:
     """Return the signal store to evaluate on, a source's prepared as the bundle needs it."""
+    from ecg_nas.pipeline.evaluation_data import evaluation_data
     from ecg_nas.runs.data import store_folder
-    from ecg_nas.runs.evaluation_data import evaluation_data
 
     with counted("preparing") as on_event:
         return store_folder(evaluation_data(bundle, given), on_event, signal=bundle.spec.signal)
@@ -122,17 +122,17 @@ def _store(bundle: Bundle, given: Mapping[str, Any]) -> Path:
 
 def _add_to_run(bundle: Path, assessment: Any, json_to: str | None) -> None:
     """Add the evaluation to the report of the run that the bundle lies in, if it does."""
-    from ecg_nas.runs.evaluation_data import run_of
+    from ecg_nas.pipeline.evaluation_data import run_of
 
     run = run_of(bundle)
     if run is None:
         return
     from ecg_nas.errors import RunError
-    from ecg_nas.report import evaluation, page
+    from ecg_nas.report import evaluation_part, run_page
 
     try:
-        evaluation.add_to_run(assessment, run.path)
-        page.write(run.path, run.report)
+        evaluation_part.add_to_run(assessment, run.path)
+        run_page.write(run.path, run.report)
     except RunError as error:  # the result has been printed; the run may lie on a read-only disk
         click.echo(f"Warning: the run's report was left as it is: {error}", err=True)
     else:

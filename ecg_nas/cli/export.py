@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ecg_nas.cli.output import json_option, say, write_json
+from ecg_nas.cli._output import json_option, say, write_json
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -56,8 +56,8 @@ def _bundle(run: Path, architecture: str | None) -> Path:
     if not folder.config.is_file():
         raise RunError(f"a run is a folder that ecg-nas search was told with --out; {run} is none")
     if architecture is not None:
-        from ecg_nas.cli.progress import shown
-        from ecg_nas.runs.candidate import bundle_of
+        from ecg_nas.cli._display import shown
+        from ecg_nas.pipeline.candidate_bundle import bundle_of
 
         with shown(None) as on_event:
             return bundle_of(run, architecture, on_event=on_event)

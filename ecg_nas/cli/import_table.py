@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from ecg_nas.cli.output import check_target, json_option, say, write_json
-from ecg_nas.cli.progress import counted
+from ecg_nas.cli._display import counted
+from ecg_nas.cli._output import check_target, json_option, say, write_json
 
 
 @click.command()

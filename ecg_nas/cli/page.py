@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ecg_nas.cli.output import check_target, json_option, say, write_json
+from ecg_nas.cli._output import check_target, json_option, say, write_json
 
 _NOTICE = "Research use only, not a medical device."
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ecg_nas.cli._display import counted
+from ecg_nas.cli._output import json_option, say, write_json
 from ecg_nas.cli._settings import (
     annotators_option,
     labels_option,
     leads_option,
     patients_option,
 )
-from ecg_nas.cli.output import json_option, say, write_json
-from ecg_nas.cli.progress import counted
 
 if TYPE_CHECKING:
     from data_prep.dsp.signal_spec import SignalSpec

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ecg_nas.cli.output import json_option, say, write_json
+from ecg_nas.cli._output import json_option, say, write_json
 
 
 @click.command()
@@ -28,8 +28,8 @@ def command(run: Path, out: Path, json_to: str | None) -> None:
     Example:
       ecg-nas report runs/first --out first.html
     """
-    from ecg_nas.report import page
+    from ecg_nas.report import run_page
 
-    page.write(run, out)
+    run_page.write(run, out)
     say(f"{out}", json_to)
     write_json(json_to, {"run": str(run), "report": str(out)})

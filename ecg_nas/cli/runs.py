@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ecg_nas.cli.output import json_option, say, write_json
+from ecg_nas.cli._output import json_option, say, write_json
 
 
 @click.group()

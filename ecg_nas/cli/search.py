@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from ecg_nas.cli._display import shown
+from ecg_nas.cli._errors import Interrupted
+from ecg_nas.cli._output import json_option, say, write_json
 from ecg_nas.cli._settings import search_options
-from ecg_nas.cli.errors import Interrupted
-from ecg_nas.cli.output import json_option, say, write_json
-from ecg_nas.cli.progress import shown
 
 
 @click.command()
@@ -44,7 +44,7 @@ def command(
     from ecg_nas.runs.config import resolve  # without torch: a wrong name is refused at once
 
     config = resolve(file=file, flags=flags)
-    from ecg_nas.runs.execute import execute
+    from ecg_nas.pipeline.main_job import execute
 
     try:
         with shown(config.budget) as on_event:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ecg_nas.cli.output import check_target, say
+from ecg_nas.cli._output import check_target, say
 from ecg_nas.files import write_text
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")

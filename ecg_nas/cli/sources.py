@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ecg_nas.cli.output import json_option, say, write_json
+from ecg_nas.cli._output import json_option, say, write_json
 
 
 @click.command()

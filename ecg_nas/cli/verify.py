@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ecg_nas.cli.output import json_option, say, write_json
+from ecg_nas.cli._output import json_option, say, write_json
 
 
 @click.command()

@@ -11,7 +11,7 @@ import torch
 from typing_extensions import override
 
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
-from ecg_nas.evaluation.training import TrainingEvaluator
+from ecg_nas.evaluation.fold_training import TrainingEvaluator
 from ecg_nas.training import gpu
 
 _SHARE = 0.6  # of the free memory; what is left is for cut beats and for what no estimate sees

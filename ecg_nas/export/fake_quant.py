@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from ecg_nas.export.quantize import PERCENTILE
 from ecg_nas.training.config import TrainConfig
-from ecg_nas.training.data import DeviceData
+from ecg_nas.training.device_data import DeviceData
 from ecg_nas.training.loop import train
 
 EPOCHS = 2

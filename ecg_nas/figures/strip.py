@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_nas.figures._svg import INK, MUTED
-from ecg_nas.figures.beats import COLOUR, NAME, badge
+from ecg_nas.figures.class_styles import COLOUR, NAME, badge
 
 MM_PER_S = 25.0
 MM_PER_MV = 10.0

@@ -1,1 +1,1 @@
-"""Runs of the main job: settings, folder and the composition of everything below."""
+"""A run on disk: its settings, folder and data, and what it is put together from."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ecg_nas import seeds
 from ecg_nas.training.config import AugmentConfig
-from ecg_nas.training.data import DeviceData
+from ecg_nas.training.device_data import DeviceData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from ecg_nas import seeds
 from ecg_nas.training import gpu, norms, precision, recipe
 from ecg_nas.training.augment import Augment
 from ecg_nas.training.config import TrainConfig
-from ecg_nas.training.data import DeviceData, beat_weights, epochs, thin
+from ecg_nas.training.device_data import DeviceData, beat_weights, epochs, thin
 from ecg_nas.training.isolation import OwnRandomness, one_thread
 from ecg_nas.training.loop import Start, check_finite
 

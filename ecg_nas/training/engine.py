@@ -14,7 +14,7 @@ from torch import nn
 from ecg_nas.training import precision
 from ecg_nas.training.batched import FoldsTraining
 from ecg_nas.training.config import EngineConfig, TrainConfig
-from ecg_nas.training.data import DeviceData
+from ecg_nas.training.device_data import DeviceData
 from ecg_nas.training.loop import Start, Training
 
 Trainer: TypeAlias = Callable[..., list[nn.Module]]

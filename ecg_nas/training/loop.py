@@ -16,7 +16,7 @@ from ecg_nas.training import precision, recipe
 from ecg_nas.training.allocator import keep_freed_memory
 from ecg_nas.training.augment import Augment
 from ecg_nas.training.config import TrainConfig
-from ecg_nas.training.data import DeviceData, beat_weights, epoch_steps, epochs, thin
+from ecg_nas.training.device_data import DeviceData, beat_weights, epoch_steps, epochs, thin
 from ecg_nas.training.isolation import OwnRandomness, one_thread
 
 Start: TypeAlias = Callable[[nn.Module], None]

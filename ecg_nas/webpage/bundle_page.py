@@ -22,7 +22,7 @@ from data_prep.beats import polarity
 from data_prep.streaming.browser_constants import rules
 from ecg_nas.bundle.manifest import MODEL, NOTICE, Bundle
 from ecg_nas.errors import BundleError
-from ecg_nas.figures.beats import COLOUR, NAME, OTHER, SHAPE
+from ecg_nas.figures.class_styles import COLOUR, NAME, OTHER, SHAPE
 from ecg_nas.files import write_text
 from ecg_nas.inference import plausibility, recording_beats
 from ecg_nas.webpage import onnxruntime_web

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from ecg_nas.cli import main
-from ecg_nas.cli.errors import as_click_error
+from ecg_nas.cli._errors import as_click_error
 from ecg_nas.errors import BundleError, ConfigError, RunError
 
 
@@ -176,7 +176,7 @@ def test_json_where_it_cannot_go_is_refused_before_the_work(tmp_path):
 def test_json_knows_numpy_and_undefined_values(tmp_path):
     import numpy as np
 
-    from ecg_nas.cli.output import write_json
+    from ecg_nas.cli._output import write_json
 
     target = tmp_path / "result.json"
     write_json(

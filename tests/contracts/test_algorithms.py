@@ -6,7 +6,7 @@ import pytest
 
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate
-from ecg_nas.evaluation.synthetic import SyntheticEvaluator
+from ecg_nas.evaluation.landscape import SyntheticEvaluator
 from ecg_nas.methods.bananas import Bananas, BananasConfig
 from ecg_nas.methods.base import SearchAlgorithm, Told
 from ecg_nas.methods.dcl_enas import DclEnas, DclEnasConfig

@@ -10,9 +10,9 @@ from ecg_nas import seeds
 from ecg_nas.evaluation._pool import PoolEvaluator
 from ecg_nas.evaluation._streams import StreamsEvaluator
 from ecg_nas.evaluation.base import Candidate
+from ecg_nas.evaluation.fold_training import TrainingEvaluator
 from ecg_nas.evaluation.folds import FoldConfig
-from ecg_nas.evaluation.synthetic import SyntheticEvaluator
-from ecg_nas.evaluation.training import TrainingEvaluator
+from ecg_nas.evaluation.landscape import SyntheticEvaluator
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from search_spaces import load
 

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import kendalltau
 
 from ecg_nas.benchmark.predictors import PREDICTORS
-from ecg_nas.evaluation.synthetic import SyntheticEvaluator
+from ecg_nas.evaluation.landscape import SyntheticEvaluator
 from ecg_nas.predictor.bananas_mlp import PathMlpPredictor
 from ecg_nas.predictor.config import (
     DclConfig,

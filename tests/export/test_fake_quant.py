@@ -9,14 +9,14 @@ from torch import nn
 
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.beats.cutting import network_input
+from ecg_nas.evaluation.fold_training import builder
 from ecg_nas.evaluation.representation import beat_spec
-from ecg_nas.evaluation.training import builder
 from ecg_nas.export import quantize as module
 from ecg_nas.export.fake_quant import FakeQuantized, fine_tune, folded
 from ecg_nas.export.onnx import DeployedNetwork, example_inputs, to_onnx
 from ecg_nas.export.quantize import quantize
 from ecg_nas.training.config import TrainConfig
-from ecg_nas.training.data import DeviceData
+from ecg_nas.training.device_data import DeviceData
 from ecg_nas.training.loop import predict, train
 from search_spaces import load
 

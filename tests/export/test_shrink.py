@@ -8,8 +8,8 @@ import torch
 from bundles import SIGNAL
 from onnx import TensorProto, helper, numpy_helper
 
+from ecg_nas.evaluation.fold_training import builder, cost_of
 from ecg_nas.evaluation.representation import beat_spec
-from ecg_nas.evaluation.training import builder, cost_of
 from ecg_nas.export import quantize as module
 from ecg_nas.export.onnx import DeployedNetwork, example_inputs, to_onnx
 from ecg_nas.export.quantize import quantize

@@ -4,9 +4,9 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from ecg_nas.figures.classes import confusion
-from ecg_nas.figures.records import records
-from ecg_nas.figures.reliability import reliability
+from ecg_nas.figures.calibration_diagram import reliability
+from ecg_nas.figures.confusion import confusion
+from ecg_nas.figures.per_record import records
 
 PARTS = {
     "100": {"S": ((3, 4), (3, 9)), "V": ((0, 0), (0, 1))},

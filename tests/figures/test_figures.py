@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecg_nas.figures.cell import cell, layers
-from ecg_nas.figures.classes import confusion, folds
-from ecg_nas.figures.comparison import Agreement, Course, agreements, courses
-from ecg_nas.figures.progress import progress
+from ecg_nas.figures.confusion import confusion, folds
+from ecg_nas.figures.method_comparison import Agreement, Course, agreements, courses
+from ecg_nas.figures.search_curve import progress
 
 FELL = np.array([np.inf, 3.0, 0.5, 0.0])
 COURSES = {

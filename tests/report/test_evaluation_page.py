@@ -11,7 +11,7 @@ from data_prep.store.prepare import prepare
 from ecg_nas.assessment.evaluate import assess
 from ecg_nas.bundle.manifest import load
 from ecg_nas.errors import RunError
-from ecg_nas.report import evaluation
+from ecg_nas.report import evaluation_part
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def text_of(page):
 @pytest.mark.parametrize("beats", ["reference", "detected"])
 def test_the_page_has_every_figure_with_its_protocol(assessments, tmp_path, beats):
     assessment = assessments[beats]
-    evaluation.write(assessment, tmp_path / "e.html")
+    evaluation_part.write(assessment, tmp_path / "e.html")
     page = (tmp_path / "e.html").read_text()
     words = text_of(page)
     protocol = f"Protocol: train patients of wfdb (standard split), mapping aami, from 0 s, {beats}"
@@ -68,7 +68,7 @@ def test_the_page_has_every_figure_with_its_protocol(assessments, tmp_path, beat
 
 def test_the_page_needs_nothing_else_and_is_the_same_every_time(assessments, tmp_path):
     for name in "ab":
-        evaluation.write(assessments["detected"], tmp_path / f"{name}.html")
+        evaluation_part.write(assessments["detected"], tmp_path / f"{name}.html")
     page = (tmp_path / "a.html").read_text()
     assert page == (tmp_path / "b.html").read_text()
     assert not re.search(r'\b(?:src|href)="(?!#)', page)
@@ -81,7 +81,7 @@ def test_the_page_needs_nothing_else_and_is_the_same_every_time(assessments, tmp
 
 def test_bars_count_missed_and_false_beats(assessments):
     result = assessments["detected"].result
-    parts = evaluation._parts(result["records"], result["classes"])
+    parts = evaluation_part._parts(result["records"], result["classes"])
     for kind in "SV":
         right, there, called = (
             sum(part[kind][place][which] for part in parts.values())
@@ -94,9 +94,9 @@ def test_bars_count_missed_and_false_beats(assessments):
 
 def test_a_run_keeps_its_evaluations(assessments, tmp_path):
     for assessment in assessments.values():
-        evaluation.add_to_run(assessment, tmp_path)
-        evaluation.add_to_run(assessment, tmp_path)
-    looks = evaluation.looks(tmp_path)
+        evaluation_part.add_to_run(assessment, tmp_path)
+        evaluation_part.add_to_run(assessment, tmp_path)
+    looks = evaluation_part.looks(tmp_path)
     assert sorted(look["result"]["protocol"]["beats"] for look in looks) == [
         "detected",
         "reference",
@@ -104,15 +104,15 @@ def test_a_run_keeps_its_evaluations(assessments, tmp_path):
     results = [assessment.result for assessment in assessments.values()]
     for look in looks:
         assert look["result"] in json.loads(json.dumps(results))
-    assert evaluation.looks(tmp_path / "none") == []
+    assert evaluation_part.looks(tmp_path / "none") == []
 
 
 def test_a_damaged_evaluation_is_refused(tmp_path):
-    (tmp_path / evaluation.FOLDER).mkdir()
+    (tmp_path / evaluation_part.FOLDER).mkdir()
     for text in ("", "[]", '{"key": "x"}', "\x00"):
-        (tmp_path / evaluation.FOLDER / "x.json").write_text(text)
+        (tmp_path / evaluation_part.FOLDER / "x.json").write_text(text)
         with pytest.raises(RunError, match=r"x\.json must be as ecg-nas evaluate wrote it"):
-            evaluation.looks(tmp_path)
+            evaluation_part.looks(tmp_path)
 
 
 def test_of_very_many_records_those_with_most_ectopic_beats_are_drawn():
@@ -123,4 +123,4 @@ def test_of_very_many_records_those_with_most_ectopic_beats_are_drawn():
         return {"confusion": matrix.tolist(), "missed": none, "false_beats": none}
 
     many = {f"r{k}": record(k) for k in range(100)}
-    assert list(evaluation._parts(many, "NSVFQ")) == [f"r{k}" for k in range(40, 100)]
+    assert list(evaluation_part._parts(many, "NSVFQ")) == [f"r{k}" for k in range(40, 100)]

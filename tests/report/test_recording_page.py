@@ -12,11 +12,11 @@ from recordings import write_edf
 
 from data_prep.io.formats import open_recording
 from ecg_nas.bundle.manifest import load
-from ecg_nas.figures.recording import overview, poincare
+from ecg_nas.figures.recording_overview import overview, poincare
 from ecg_nas.inference.classifier import Classifier
 from ecg_nas.inference.plausibility import Doubt
 from ecg_nas.inference.recording_beats import classify_recording
-from ecg_nas.report.recording import write
+from ecg_nas.report.recording_page import write
 
 
 @pytest.fixture(scope="module")

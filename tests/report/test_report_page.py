@@ -6,7 +6,7 @@ from pages import Reader
 
 from ecg_nas.errors import RunError
 from ecg_nas.methods.engine.run_store import RunStore
-from ecg_nas.report import page
+from ecg_nas.report import run_page
 
 FINAL = {
     "slot": 2,
@@ -21,7 +21,7 @@ FINAL = {
 
 
 def test_the_page_says_what_was_found(run):
-    text = page.render(run)
+    text = run_page.render(run)
     words = " ".join(Reader(text).words)
     for phrase in (
         "dcl-enas in the space ecg1d, seed 7",
@@ -44,7 +44,7 @@ def test_the_page_says_what_was_found(run):
 
 
 def test_classes_keep_the_order_of_the_confusion_matrix(run):
-    text = page.render(run)
+    text = run_page.render(run)
     rows = re.findall(r'<th scope="row">([NSVFQ])</th>', text)
     assert rows == list("NSVFQ")
     drawn = re.search(r'id="confusion-.*?</svg>', text, re.DOTALL).group()
@@ -53,7 +53,7 @@ def test_classes_keep_the_order_of_the_confusion_matrix(run):
 
 
 def test_the_page_needs_nothing_else(run):
-    text = page.render(run)
+    text = run_page.render(run)
     read = Reader(text)
     assert read.loads == []
     assert read.open == []  # every element is closed
@@ -63,42 +63,42 @@ def test_the_page_needs_nothing_else(run):
 
 
 def test_what_comes_from_outside_is_escaped(run):
-    text = page.render(run)
+    text = run_page.render(run)
     assert "<b>run" not in text
     assert "my &lt;b&gt;run" in text
 
 
 def test_the_final_training_is_told_when_it_is_the_winners(run):
     (run / "final.json").write_text(json.dumps(FINAL))
-    words = " ".join(Reader(page.render(run)).words)
+    words = " ".join(Reader(run_page.render(run)).words)
     assert "anew on all 2 training patients for 12 epochs" in words
     assert "fell from 1.500 to 0.250" in words
     (run / "final.json").write_text(json.dumps(FINAL | {"slot": 0}))
-    assert "anew on all" not in " ".join(Reader(page.render(run)).words)
+    assert "anew on all" not in " ".join(Reader(run_page.render(run)).words)
 
 
 def test_a_run_that_has_just_begun_has_a_page(run):
     (run / "run.sqlite").unlink()
     RunStore(run / "run.sqlite").close()
-    assert "No candidate has been evaluated yet" in page.render(run)
+    assert "No candidate has been evaluated yet" in run_page.render(run)
 
 
 def test_same_run_same_page_written_whole(run, tmp_path):
-    page.write(run, tmp_path / "a.html")
-    page.write(run, tmp_path / "b.html")
+    run_page.write(run, tmp_path / "a.html")
+    run_page.write(run, tmp_path / "b.html")
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
     with pytest.raises(RunError, match="folder that exists"):
-        page.write(run, tmp_path / "nowhere" / "c.html")
+        run_page.write(run, tmp_path / "nowhere" / "c.html")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.html", run.name]
 
 
 def test_what_is_no_run_is_refused(tmp_path, run):
     with pytest.raises(RunError, match=r"folder with a config\.json"):
-        page.write(tmp_path, tmp_path / "r.html")
+        run_page.write(tmp_path, tmp_path / "r.html")
     (run / "config.json").write_text("{")
     with pytest.raises(RunError, match="readable JSON"):
-        page.write(run, tmp_path / "r.html")
+        run_page.write(run, tmp_path / "r.html")
     (run / "config.json").write_text("{}")
     with pytest.raises(RunError, match="lacks"):
-        page.write(run, tmp_path / "r.html")
+        run_page.write(run, tmp_path / "r.html")
     assert not (tmp_path / "r.html").exists()

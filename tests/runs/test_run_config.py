@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg_nas.errors import ConfigError
-from ecg_nas.methods.engine.loop import SearchAlgorithm
+from ecg_nas.methods.engine.search_loop import SearchAlgorithm
 from ecg_nas.runs import config as module
 from ecg_nas.runs.config import METHODS, PRESETS, differences, from_json, resolve, to_json
 from search_spaces import load

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from ecg_nas.training.data import DeviceData
+from ecg_nas.training.device_data import DeviceData
 
 CLASSES = ("N", "S", "V", "F", "Q")
 

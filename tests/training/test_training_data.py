@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg_nas.training.config import TrainConfig
-from ecg_nas.training.data import beat_weights, epoch_steps, epochs, thin
+from ecg_nas.training.device_data import beat_weights, epoch_steps, epochs, thin
 
 
 def all_rows(data):

@@ -1,0 +1,160 @@
+"""What an evaluation found, as a page of its own and as a part of the report of its run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ecg_nas.assessment.evaluate import Assessment
+from ecg_nas.assessment.protocol import describe
+from ecg_nas.assessment.strips import of_mistake
+from ecg_nas.errors import RunError
+from ecg_nas.figures.calibration_diagram import reliability
+from ecg_nas.figures.confusion import confusion
+from ecg_nas.figures.per_record import Part, records
+from ecg_nas.figures.strip import clock
+from ecg_nas.files import write_text
+from ecg_nas.report import _html
+
+FOLDER: Final = "evaluations"
+"""Where a run keeps what was found about its bundles."""
+
+_MOST_RECORDS = 60
+_SHOWN = ("S", "V")
+
+
+def write(assessment: Assessment, out: Path) -> None:
+    """Write the page of an evaluation to the file ``out``.
+
+    Raises:
+        RunError: If ``out`` cannot be written.
+    """
+    write_text(out, _html.fill("evaluation.html", look=_look(_saved(assessment))))
+
+
+def add_to_run(assessment: Assessment, run: Path) -> None:
+    """Keep an evaluation with the run that its bundle is from, for the run's report.
+
+    An earlier one of the same beats of the same data set is replaced.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    saved = _saved(assessment)
+    folder = run / FOLDER
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RunError(f"the run's folder {run} must be writable: {error.strerror}") from error
+    text = json.dumps(saved, allow_nan=False)
+    write_text(folder / f"{saved['key']}.json", text + "\n")
+
+
+def looks(run: Path) -> list[dict[str, Any]]:
+    """Return what the report of the run in folder ``run`` shows of each of its evaluations.
+
+    Raises:
+        RunError: If one of them is damaged.
+    """
+    found = []
+    for path in sorted((run / FOLDER).glob("*.json")):
+        try:
+            found.append(_look(json.loads(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"{path} must be as ecg-nas evaluate wrote it; it is not ({error!r}): remove it "
+                "and evaluate again"
+            ) from error
+    return found
+
+
+def _saved(assessment: Assessment) -> dict[str, Any]:
+    """Return all that a page needs as JSON-able values."""
+    result = assessment.result
+    protocol = result["protocol"]
+    key = f"{protocol['split']}-{protocol['beats']}-{protocol['fingerprint'][:8]}"
+    strips = [
+        of_mistake(assessment.store, assessment.outcomes, mistake, name=f"{key}-strip{number}")
+        for number, mistake in enumerate(result["mistakes"])
+    ]
+    return {"key": key, "result": result, "strips": strips}
+
+
+def _look(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the template shows."""
+    key, result = saved["key"], saved["result"]
+    classes = result["classes"]
+    parts = _parts(result["records"], classes)
+    drawn = {
+        "confusion": _confusion(result, name=f"{key}-confusion"),
+        "records": records(parts, name=f"{key}-records"),
+        "reliability": reliability(
+            {kind: bins for kind, bins in result["calibration"]["reliability"].items() if bins},
+            name=f"{key}-reliability",
+        ),
+    }
+    return {
+        "key": key,
+        "result": result,
+        "protocol": describe(result["protocol"]),
+        "ec57_protocol": describe(
+            result["protocol"]
+            | {"mapping": result["ec57"]["mapping"], "start_s": result["ec57"]["start_s"]}
+        ),
+        "records_shown": len(parts),
+        "strips": [
+            {"caption": _caption(mistake), "svg": _html.drawing(svg)}
+            for mistake, svg in zip(result["mistakes"], saved["strips"], strict=True)
+        ],
+        **{name: _html.drawing(svg) for name, svg in drawn.items()},
+    }
+
+
+def _confusion(result: Mapping[str, Any], *, name: str) -> str:
+    matrix = np.array(result["confusion"], dtype=np.int64)
+    missed, false = (
+        np.array([result[which][kind] for kind in result["classes"]], dtype=np.int64)
+        for which in ("missed", "false_beats")
+    )
+    if result["protocol"]["beats"] == "reference":
+        return confusion(matrix, result["classes"], name=name)
+    whole = np.block([[matrix, missed[:, None]], [false[None, :], np.zeros((1, 1), np.int64)]])
+    return confusion(whole, result["classes"], beyond=("no beat", "missed"), name=name)
+
+
+def _parts(
+    by_record: Mapping[str, Mapping[str, Any]], classes: Sequence[str]
+) -> dict[str, dict[str, tuple[Part, Part]]]:
+    """Return, by record and class, how many are right of the reference's and of those called."""
+    parts: dict[str, dict[str, tuple[Part, Part]]] = {}
+    for name, record in by_record.items():
+        matrix = np.array(record["confusion"], dtype=np.int64)
+        parts[name] = {}
+        for kind in _SHOWN:
+            at = list(classes).index(kind)
+            right = int(matrix[at, at])
+            there = int(matrix[at].sum()) + int(record["missed"][kind])
+            called = int(matrix[:, at].sum()) + int(record["false_beats"][kind])
+            parts[name][kind] = ((right, there), (right, called))
+    most = sorted(parts, key=lambda name: -sum(part[0][1] for part in parts[name].values()))
+    kept = set(most[:_MOST_RECORDS])
+    return {name: part for name, part in parts.items() if name in kept}
+
+
+def _caption(mistake: Mapping[str, Any]) -> str:
+    """Say what is wrong, how sure the classifier was, and how often it happened."""
+    where = f"Record {mistake['record']} at {clock(mistake['time_s'])}"
+    alike = f"{mistake['alike']:,} alike"
+    if mistake["probability"] is None:
+        return f"{where}: a beat of class {mistake['truth']} was missed ({alike})."
+    what = (
+        "no beat for the annotators"
+        if mistake["truth"] == "no beat"
+        else f"{mistake['truth']} for the annotators"
+    )
+    sure = f"{100 * mistake['probability']:.1f} %"
+    return f"{where}: {what}, {mistake['called']} for the model with {sure} ({alike})."

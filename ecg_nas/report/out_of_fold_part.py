@@ -1,0 +1,71 @@
+"""What a run's fold networks said of patients held out of them, for its report."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from scipy.special import softmax
+
+from ecg_nas.errors import RunError
+from ecg_nas.figures.calibration_diagram import reliability
+from ecg_nas.metrics.summaries import calibration
+from ecg_nas.report import _html
+
+_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "held_out": (
+        *("temperature", "ece", "beats", "confusion", "per_class", "accuracy"),
+        *("macro_f1_nsv", "interval", "folds"),
+    ),
+    "int8": ("verdict",),
+    "robustness": ("conditions",),
+}
+
+
+def of_winner(run: Path, slot: int | None) -> dict[str, Any]:
+    """Return what the report of the run in folder ``run`` shows of its winner's folds.
+
+    Args:
+        run: The folder.
+        slot: Which candidate is the best now; what was found about another is not shown.
+
+    Returns:
+        ``held_out``, ``int8`` and ``robustness`` as the files of these names hold them, and
+        ``reliability``, drawn; each ``None`` where it is not there.
+
+    Raises:
+        RunError: If a file is damaged.
+    """
+    found: dict[str, Any] = {}
+    for name, needed in _NEEDED.items():
+        path = run / f"{name}.json"
+        content = _html.read_json(path)
+        own = content if slot is not None and content.get("slot") == slot else None
+        if own is not None and (lacking := [key for key in needed if key not in own]):
+            raise RunError(
+                f"{path} must be as ecg-nas search wrote it; it lacks {', '.join(lacking)}: remove "
+                "it and run the search again"
+            )
+        found[name] = own
+    found["reliability"] = None
+    if found["held_out"] is not None and (run / "held_out.npz").exists():
+        found["reliability"] = _reliability(run / "held_out.npz", found["held_out"]["temperature"])
+    return found
+
+
+def _reliability(file: Path, temperature: float) -> Any:
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            outputs, y, classes = arrays["logits"], arrays["y"], arrays["classes"].tolist()
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise RunError(
+            f"{file} must be as ecg-nas search wrote it; it is not ({error!r}): remove it and run "
+            "the search again"
+        ) from error
+    stated = softmax(outputs.astype(np.float64) / temperature, axis=1).astype(np.float32)
+    curves = calibration(stated, y, classes)["reliability"]
+    seen = {kind: bins for kind, bins in curves.items() if bins}
+    return _html.drawing(reliability(seen, name="held-out-reliability"))

@@ -1,0 +1,112 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ecg_nas import seeds
+from ecg_nas.errors import ConfigError
+from ecg_nas.evaluation.landscape import SyntheticEvaluator
+from ecg_nas.methods.base import Told
+from ecg_nas.methods.dcl_enas import DclEnas, DclEnasConfig
+from ecg_nas.methods.random import RandomSearch, RandomSearchConfig
+from ecg_nas.predictor._paths import HardEncoder
+from ecg_nas.predictor.config import DclConfig, EncoderConfig
+from ecg_nas.predictor.dcl import DclPredictor
+from search_spaces import load
+
+SPACE = load("ecg1d")
+LANDSCAPE = SyntheticEvaluator(SPACE)
+CONFIG = DclEnasConfig(
+    fes_max=32,
+    n_init=12,
+    n_infill=5,
+    t_gap=10,
+    population=24,
+    n_unlabelled=64,
+    predictor=DclConfig(
+        encoder=EncoderConfig(members=2, width=8, layers=2, head_width=32),
+        pretrain_steps=3,
+        pretrain_batch=32,
+        epochs=40,
+    ),
+)
+
+
+def outcomes(proposals, score=LANDSCAPE.value):
+    return [Told(architecture=p.architecture, score=score(p.architecture)) for p in proposals]
+
+
+def play(algorithm, score=LANDSCAPE.value):
+    batches = []
+    while proposals := algorithm.ask():
+        batches.append(proposals)
+        algorithm.tell(outcomes(proposals, score))
+    return batches
+
+
+def test_trains_random_ones_first_then_what_the_predictor_proposes():
+    batches = play(DclEnas(SPACE, CONFIG, seed=0))
+    assert [len(batch) for batch in batches] == [12, 5, 5, 5, 5]
+    origins = [{proposal.origin for proposal in batch} for batch in batches]
+    assert origins == [{"initial"}] + [{"predictor"}] * 4
+
+
+def test_finds_better_ones_than_random_search_on_average():
+    def best(algorithm):
+        return max(LANDSCAPE.value(p.architecture) for batch in play(algorithm) for p in batch)
+
+    random = RandomSearchConfig(fes_max=CONFIG.fes_max)
+    gains = [
+        best(DclEnas(SPACE, CONFIG, seed=seed)) - best(RandomSearch(SPACE, random, seed=seed))
+        for seed in range(4)
+    ]
+    assert np.mean(gains) > 0.02
+
+
+def test_rank_correlation_is_of_predictions_made_before():
+    algorithm = DclEnas(SPACE, CONFIG, seed=0)
+    assert algorithm.diagnostics()["kendall_tau"] is None
+    algorithm.tell(outcomes(algorithm.ask()))
+    assert algorithm.diagnostics()["kendall_tau"] is None  # a random design predicts nothing
+    labelled = list(algorithm._archive)
+    infill = algorithm.ask()
+    predictor = DclPredictor(SPACE, CONFIG.predictor, seed=0)
+    predictor.pretrain(unlabelled())
+    predictor.fit([t.architecture for t in labelled], [t.score for t in labelled])
+    predicted = predictor.predict([proposal.architecture for proposal in infill])
+    ranks = {p.architecture.key: float(v) for p, v in zip(infill, predicted, strict=True)}
+    as_predicted = outcomes(infill, lambda arch: ranks[arch.key])
+    algorithm.tell(as_predicted)
+    assert algorithm.diagnostics()["kendall_tau"] == 1
+    assert algorithm.diagnostics()["predictor_seconds"] > 0
+
+
+def unlabelled():
+    rng = seeds.generator(0, "unlabelled")
+    return [SPACE.sample(rng) for _ in range(CONFIG.n_unlabelled)]
+
+
+def test_novel_places_try_settings_that_the_ensemble_leaves_aside():
+    def tried(infill, seed):
+        config = replace(CONFIG, infill=infill, novel_share=1.0)
+        _, *infills = play(DclEnas(SPACE, config, seed=seed))
+        archs = [proposal.architecture for batch in infills for proposal in batch]
+        return int(HardEncoder(SPACE).encode(archs).settings.any(axis=0).sum())
+
+    novel, mean = (sum(tried((way,), seed) for seed in range(2)) for way in ("novel", "mean"))
+    assert novel > 1.2 * mean
+
+
+def test_a_landscape_without_differences_is_searched_at_random():
+    batches = play(DclEnas(SPACE, CONFIG, seed=0), score=lambda _: 0.5)
+    assert {proposal.origin for batch in batches[1:] for proposal in batch} == {"exploration"}
+    assert sum(map(len, batches)) == CONFIG.fes_max
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("n_infill", 0), ("n_init", 1), ("crossover", 1.5), ("novel_share", -0.1), ("infill", ())],
+)
+def test_settings_out_of_range_are_refused(setting, value):
+    with pytest.raises(ConfigError, match=setting):
+        replace(CONFIG, **{setting: value})
