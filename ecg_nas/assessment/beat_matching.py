@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from data_prep.store.dataset import BeatDataset, SignalStore
 from ecg_nas.assessment.detected_beats import in_fibrillation, pair
-from ecg_nas.metrics.summaries import Counts, grouped_confusion
+from ecg_nas.metrics.classification import Counts, grouped_confusion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

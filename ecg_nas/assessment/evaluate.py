@@ -22,8 +22,15 @@ from ecg_nas.assessment.protocol import Beats, counting
 from ecg_nas.bundle.manifest import MODEL, MODEL_INT8, Bundle
 from ecg_nas.errors import BundleError
 from ecg_nas.inference.classifier import Classifier
-from ecg_nas.metrics import summaries
-from ecg_nas.metrics.classification import per_class
+from ecg_nas.metrics.calibration import calibration
+from ecg_nas.metrics.classification import (
+    Counts,
+    accuracy,
+    leave_one_out,
+    macro_f1,
+    per_class,
+)
+from ecg_nas.metrics.intervals import patient_intervals
 from ecg_nas.seeds import generator
 
 _FIGURES_FROM_S = 0.0
@@ -139,8 +146,8 @@ def _figures(outcomes: Outcomes, store: SignalStore) -> dict[str, Any]:
     by_record = outcomes.confusion(outcomes.record, len(names))
     by_patient = outcomes.confusion(patient_of[outcomes.record], len(store.patients))
     matrix = by_record.sum(0)
-    without = summaries.leave_one_out(by_record, names, classes)
-    score = summaries.macro_f1_nsv(matrix, classes)
+    without = leave_one_out(by_record, names, classes)
+    score = macro_f1(matrix, classes)
     most = _most_influential(score, without)
     judged = outcomes.judged
     return {
@@ -148,18 +155,14 @@ def _figures(outcomes: Outcomes, store: SignalStore) -> dict[str, Any]:
         **_counts(matrix, classes),
         "dropped": int(matrix[none, none]),
         "macro_f1_nsv": score,
-        "interval": summaries.patient_intervals(
-            by_patient, classes, rng=generator("patient bootstrap")
-        ),
+        "interval": patient_intervals(by_patient, classes, rng=generator("patient bootstrap")),
         "without_record": {
             name: figures
             for name, figures in without.items()
             if name in _ALWAYS_WITHOUT or name == most
         },
         "most_influential_record": most,
-        "calibration": summaries.calibration(
-            outcomes.probabilities[judged], outcomes.truth[judged], classes
-        ),
+        "calibration": calibration(outcomes.probabilities[judged], outcomes.truth[judged], classes),
         "records": {
             name: {"beats": int(part[:none].sum()), **_counts(part, classes)}
             for name, part in zip(names, by_record, strict=True)
@@ -172,13 +175,13 @@ def _bytes(bundle: Bundle, name: str) -> int | None:
     return None if found is None else found.bytes
 
 
-def _counts(matrix: summaries.Counts, classes: Sequence[str]) -> dict[str, Any]:
+def _counts(matrix: Counts, classes: Sequence[str]) -> dict[str, Any]:
     n = len(classes)
     return {
         "confusion": matrix[:n, :n].tolist(),
         "missed": dict(zip(classes, matrix[:n, n].tolist(), strict=True)),
         "false_beats": dict(zip(classes, matrix[n, :n].tolist(), strict=True)),
-        "accuracy": summaries.accuracy(matrix, classes),
+        "accuracy": accuracy(matrix, classes),
         "per_class": per_class(matrix, classes),
     }
 

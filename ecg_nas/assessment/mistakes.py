@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from data_prep.store.dataset import SignalStore
 from ecg_nas.assessment.beat_matching import Outcomes
-from ecg_nas.metrics.summaries import Counts
+from ecg_nas.metrics.classification import Counts
 
 _MISSED, _FALSE = "missed", "no beat"
 _END_S = 3.0

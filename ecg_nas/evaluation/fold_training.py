@@ -172,7 +172,7 @@ class TrainingEvaluator(Evaluator):
         spec = beat_spec(self._store.signal_spec, candidate.architecture, self._fixed)
         cost = cost_of(self._space, candidate.architecture, spec)
         return {
-            "score": watched.get("foretold", macro_f1(pooled, data.classes)),
+            "score": watched.get("foretold", _score(pooled, data.classes)),
             "per_class": per_class(pooled, data.classes),
             "confusion": pooled.tolist(),
             "folds": [
@@ -264,7 +264,7 @@ class _Watch:
         pooled = np.sum(_confusions(modules, self._data, self._rows), axis=0)
         common = self._data.common
         pooled[common] = np.rint(pooled[common] * self._stands_for)
-        self._curve.append(macro_f1(pooled, self._data.classes))
+        self._curve.append(_score(pooled, self._data.classes))
         if self._config.mode == "stop" and done < self._epochs:
             self._foretold = foretold(self._curve, self._epochs, self._config)
         return self._foretold is not None
@@ -282,6 +282,13 @@ def _confusions(
         confusion(data.labels[held_out], predict(module, data, held_out), len(data.classes))
         for module, held_out in zip(modules, rows, strict=True)
     ]
+
+
+def _score(pooled: NDArray[np.int64], classes: Sequence[str]) -> float:
+    score = macro_f1(pooled, classes)
+    if score is None:
+        raise RuntimeError("a scored class was neither held out nor predicted: there is no score")
+    return score
 
 
 def builder(space: SearchSpace, arch: Architecture, spec: BeatSpec) -> Callable[[], nn.Module]:

@@ -8,14 +8,18 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
-from ecg_nas.metrics import summaries
-from ecg_nas.metrics.classification import per_class
+from ecg_nas.metrics.calibration import calibration, fit_temperature
+from ecg_nas.metrics.classification import (
+    Counts,
+    accuracy,
+    grouped_confusion,
+    macro_f1,
+    per_class,
+)
+from ecg_nas.metrics.intervals import patient_intervals
 from ecg_nas.seeds import generator
-
-_LOWEST, _HIGHEST = 0.1, 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,27 +55,6 @@ class HeldOut:
         np.savez(file, **arrays)
 
 
-def fit_temperature(logits: NDArray[np.float32], y: NDArray[np.int64]) -> float:
-    """Return what to divide ``logits`` by so that the labels ``y`` are most likely, to 4 digits.
-
-    The order of the classes stays as it is, so no decision changes. Between 0.1 and 10: outputs
-    that are always right would ask for 0.
-
-    References:
-        Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv:1706.04599.
-    """
-    wide = logits.astype(np.float64)
-    rows = np.arange(len(y))
-
-    def loss(log_t: float) -> float:
-        return -float(log_softmax(wide / np.exp(log_t), axis=1)[rows, y].mean())
-
-    found = minimize_scalar(
-        loss, bounds=(np.log(_LOWEST), np.log(_HIGHEST)), method="bounded", options={"xatol": 1e-6}
-    )
-    return round(float(np.exp(found.x)), 4)
-
-
 def facts_of(outputs: HeldOut, *, named: bool) -> dict[str, Any]:
     """Return temperature and figures of ``outputs``, JSON-able.
 
@@ -88,8 +71,8 @@ def facts_of(outputs: HeldOut, *, named: bool) -> dict[str, Any]:
     classes, n = outputs.classes, len(outputs.classes)
     called = outputs.logits.argmax(axis=1).astype(np.int64)
 
-    def counts(group: NDArray[np.int64], groups: int) -> summaries.Counts:
-        return summaries.grouped_confusion(outputs.y, called, group, groups=groups, classes=n)
+    def counts(group: NDArray[np.int64], groups: int) -> Counts:
+        return grouped_confusion(outputs.y, called, group, groups=groups, classes=n)
 
     by_patient = counts(outputs.patient, len(outputs.patients))
     matrix = by_patient.sum(0)
@@ -101,14 +84,14 @@ def facts_of(outputs: HeldOut, *, named: bool) -> dict[str, Any]:
         "beats": int(matrix.sum()),
         "confusion": matrix.tolist(),
         "per_class": per_class(matrix, classes),
-        "accuracy": summaries.accuracy(matrix, classes),
-        "macro_f1_nsv": summaries.macro_f1_nsv(matrix, classes),
-        "interval": summaries.patient_intervals(
+        "accuracy": accuracy(matrix, classes),
+        "macro_f1_nsv": macro_f1(matrix, classes),
+        "interval": patient_intervals(
             by_patient, classes, rng=generator("held-out bootstrap")
         ),
         "folds": [
             {
-                "macro_f1_nsv": summaries.macro_f1_nsv(part, classes),
+                "macro_f1_nsv": macro_f1(part, classes),
                 "patients": [names[i] for i in np.unique(outputs.patient[outputs.fold == fold])],
             }
             for fold, part in enumerate(counts(outputs.fold, n_folds))
@@ -127,14 +110,14 @@ def _calibration_errors(outputs: HeldOut, n_folds: int) -> dict[str, float | Non
         cooled[own] /= fit_temperature(outputs.logits[~own], outputs.y[~own])
     plain = outputs.logits.astype(np.float64)
     return {
-        name: summaries.calibration(
-            softmax(values, axis=1).astype(np.float32), outputs.y, outputs.classes
-        )["ece"]
+        name: calibration(softmax(values, axis=1).astype(np.float32), outputs.y, outputs.classes)[
+            "ece"
+        ]
         for name, values in (("before", plain), ("after", cooled))
     }
 
 
-def _of_patient(name: str, matrix: summaries.Counts, classes: Sequence[str]) -> dict[str, Any]:
+def _of_patient(name: str, matrix: Counts, classes: Sequence[str]) -> dict[str, Any]:
     figures = per_class(matrix, classes)
     return {
         "patient": name,

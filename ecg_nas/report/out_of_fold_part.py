@@ -12,7 +12,7 @@ from scipy.special import softmax
 
 from ecg_nas.errors import RunError
 from ecg_nas.figures.calibration_diagram import reliability
-from ecg_nas.metrics.summaries import calibration
+from ecg_nas.metrics.calibration import calibration
 from ecg_nas.report import _html
 
 _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {

@@ -32,9 +32,11 @@ def test_macro_f1_is_the_mean_over_n_s_v_and_counts_confusions_with_the_others()
     assert macro_f1(counts, CLASSES) == pytest.approx(expected)
 
 
-def test_a_class_never_found_counts_as_zero_and_one_that_is_not_there_does_not_count():
+def test_a_class_never_found_counts_as_zero_and_without_one_that_is_not_there_is_no_mean():
     counts = np.zeros((5, 5), dtype=np.int64)
     counts[0, 0] = 10
     counts[1, 0] = 10
-    assert macro_f1(counts, CLASSES) == pytest.approx((2 / 3 + 0) / 2)
-    assert macro_f1(np.zeros((5, 5), dtype=np.int64), CLASSES) == 0.0
+    assert macro_f1(counts, CLASSES, of=("N", "S")) == pytest.approx((2 / 3 + 0) / 2)
+    assert macro_f1(counts, CLASSES) is None
+    assert macro_f1(np.zeros((5, 5), dtype=np.int64), CLASSES) is None
+    assert macro_f1(counts, ("N", "S", "F", "Q", "X")) is None  # V is no class of these

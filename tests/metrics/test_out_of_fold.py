@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from ecg_nas.bundle.manifest import load
-from ecg_nas.metrics.out_of_fold import HeldOut, facts_of, fit_temperature
+from ecg_nas.metrics.calibration import fit_temperature
+from ecg_nas.metrics.out_of_fold import HeldOut, facts_of
 
 CLASSES = ("N", "S", "V", "F", "Q")
 
