@@ -18,6 +18,7 @@ from pathlib import Path
 
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
+from data_prep.locks import take_lock
 
 SUMS = "SHA256SUMS.txt"
 
@@ -91,19 +92,12 @@ def download(
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep other processes from downloading to the same folder: they would mix their parts."""
-    try:
-        import fcntl
-    except ImportError:  # no such locks on this system; the checksums still tell
-        yield
-        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not take_lock(descriptor):
             raise DataError(
                 f"only one process may download to {folder}; another one does: wait for it"
-            ) from error
+            )
         yield
     finally:
         os.close(descriptor)

@@ -13,7 +13,6 @@ a method may plan with its budget.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from data_prep.locks import take_lock
 from ecg_nas.errors import RunError
 from ecg_nas.files import write_text
 from ecg_nas.settings import differing
@@ -127,7 +127,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     """Wait until no other process is in here; a killed one leaves nothing behind."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        take_lock(handle, wait=True)
         yield
     finally:
         os.close(handle)

@@ -18,7 +18,6 @@ prints ======================  =================================================
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.errors import DataError
+from data_prep.locks import take_lock
 from ecg_nas.errors import EcgNasError, RunError
 from ecg_nas.files import write_text
 from ecg_nas.methods.engine.run_store import RunStore
@@ -224,16 +224,15 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
 
 
 def _take(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+    if not take_lock(descriptor):
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        owner = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
         raise RunError(
             f"the run {path} is in use by another process ({owner}): wait for it or choose "
             "another --out"
-        ) from None
+        )
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import statistics
 from pathlib import Path
 from typing import Any
 
+from data_prep.locks import take_lock
 from ecg_nas.errors import RunError
 from ecg_nas.methods.engine.run_store import RunStore, StoredEvaluation, leader, ranked
 from ecg_nas.runs.folder import RunFolder, read_json
@@ -112,9 +112,6 @@ def _state(folder: RunFolder) -> str:
 def _is_locked(lock: Path) -> bool:
     try:
         with lock.open("rb") as file:
-            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+            return not take_lock(file.fileno(), shared=True)
     except OSError:  # no lock file, or one that others may not read
         return False
-    return False
