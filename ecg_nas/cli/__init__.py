@@ -1,9 +1,9 @@
 """The command line: one file a command, imported when it is asked for.
 
 Every module of this folder is a command named by its file (``import_table.py`` is
-``ecg-nas import-table``) and ends with ``command``, a click command or group; names that start
-with ``_`` are not commands. A command imports numpy, torch and our own packages inside its
-function, so that ``--help`` answers at once.
+``ecg-nas import-table``), says with ``HEADING`` where ``--help`` lists it, and ends with
+``command``, a click command or group; names that start with ``_`` are not commands. A command
+imports numpy, torch and our own packages inside its function, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from typing import Any, NoReturn
 import click
 
 from ecg_nas.cli._errors import as_click_error, one_line
+
+HEADINGS = ("data", "search", "model", "research")
+"""What ``ecg-nas --help`` lists its commands under."""
 
 
 class _LazyGroup(click.Group):
@@ -32,9 +35,20 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}")
-        command: click.Command = module.command
+        command: click.Command = _module(cmd_name).command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        names = self.list_commands(ctx)
+        limit = formatter.width - 6 - max(map(len, names))
+        for heading in HEADINGS:
+            rows = []
+            for name in names:
+                command = self.get_command(ctx, name)
+                if command is not None and heading == _module(name).HEADING:
+                    rows.append((name, command.get_short_help_str(limit)))
+            with formatter.section(heading.capitalize()):
+                formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -77,6 +91,10 @@ class _LazyGroup(click.Group):
             click.echo("Error: interrupted", err=True)
             sys.exit(130)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _module(command: str) -> Any:
+    return importlib.import_module(f"{__name__}.{command.replace('-', '_')}")
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

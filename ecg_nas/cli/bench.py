@@ -17,6 +17,8 @@ from ecg_nas.cli._trainings import trainings
 if TYPE_CHECKING:
     from ecg_nas.runs.config import RunConfig
 
+HEADING = "research"
+
 # Networks of `bench train`: what a search for a small one meets.
 _LEAST_PARAMS, _MOST_PARAMS = 2_000, 60_000
 

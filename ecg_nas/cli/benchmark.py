@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ecg_nas.benchmark.trace import Trace
     from ecg_nas.evaluation.table import TableEvaluator
 
+HEADING = "research"
+
 
 @click.command()
 @click.argument("name")

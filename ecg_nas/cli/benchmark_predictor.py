@@ -15,6 +15,8 @@ from ecg_nas.files import write_text
 if TYPE_CHECKING:
     from ecg_nas.benchmark.ranking import Ranking
 
+HEADING = "research"
+
 
 @click.command()
 @click.argument("name")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from data_prep.events import OnEvent
     from ecg_nas.inference.classifier import Classifier
 
+HEADING = "model"
+
 _NOTICE = "Research use only, not a medical device."
 
 

@@ -14,6 +14,8 @@ from ecg_nas.files import write_text
 if TYPE_CHECKING:
     from data_prep.ec57.beat_by_beat import RecordComparison, Summary
 
+HEADING = "data"
+
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 

@@ -15,6 +15,8 @@ from ecg_nas.cli._settings import annotators_option, labels_option, patients_opt
 if TYPE_CHECKING:
     from ecg_nas.bundle.manifest import Bundle
 
+HEADING = "model"
+
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 

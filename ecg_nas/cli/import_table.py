@@ -11,6 +11,8 @@ import click
 from ecg_nas.cli._display import counted
 from ecg_nas.cli._output import check_target, json_option, say, write_json
 
+HEADING = "research"
+
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, path_type=Path))

@@ -8,6 +8,8 @@ import click
 
 from ecg_nas.cli._output import check_target, json_option, say, write_json
 
+HEADING = "model"
+
 _NOTICE = "Research use only, not a medical device."
 
 

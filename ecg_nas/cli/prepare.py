@@ -20,6 +20,8 @@ from ecg_nas.cli._settings import (
 if TYPE_CHECKING:
     from data_prep.dsp.signal_spec import SignalSpec
 
+HEADING = "data"
+
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 

@@ -8,6 +8,8 @@ import click
 
 from ecg_nas.cli._output import json_option, say, write_json
 
+HEADING = "search"
+
 
 @click.command()
 @click.argument("run", type=click.Path(file_okay=False, path_type=Path))

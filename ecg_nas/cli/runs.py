@@ -10,6 +10,8 @@ import click
 
 from ecg_nas.cli._output import json_option, say, write_json
 
+HEADING = "search"
+
 
 @click.group()
 def command() -> None:

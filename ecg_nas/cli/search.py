@@ -13,6 +13,8 @@ from ecg_nas.cli._errors import Interrupted
 from ecg_nas.cli._output import json_option, say, write_json
 from ecg_nas.cli._settings import search_options
 
+HEADING = "search"
+
 
 @click.command()
 @search_options

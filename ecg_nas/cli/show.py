@@ -10,6 +10,8 @@ import click
 from ecg_nas.cli._output import check_target, say
 from ecg_nas.files import write_text
 
+HEADING = "data"
+
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
 
 

@@ -6,6 +6,8 @@ import click
 
 from ecg_nas.cli._output import json_option, say, write_json
 
+HEADING = "data"
+
 
 @click.command()
 @json_option

@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from ecg_nas.cli import main
+from ecg_nas.cli import HEADINGS, main
 from ecg_nas.cli._errors import as_click_error
 from ecg_nas.errors import BundleError, ConfigError, RunError
 
@@ -50,7 +50,7 @@ def run_failing(monkeypatch):
 def test_help_imports_nothing_heavy():
     code = """
 import sys
-from ecg_nas.cli import main
+from ecg_nas.cli import HEADINGS, main
 try:
     main(["--help"])
 except SystemExit as end:
@@ -64,6 +64,21 @@ print("loaded:", sorted(heavy & set(sys.modules)), file=sys.stderr)
     )
     assert ran.stderr.strip() == "loaded: []"
     assert "search" in ran.stdout
+
+
+def test_help_lists_every_command_once_under_one_of_four_headings():
+    lines = CliRunner().invoke(main, ["--help"]).stdout.splitlines()
+    under, heading = {}, ""
+    for line in lines:
+        if line and not line.startswith(" "):
+            heading = line.removesuffix(":")
+        elif line.startswith("  ") and heading.lower() in HEADINGS:
+            under.setdefault(line.split()[0], []).append(heading.lower())
+    assert sorted(under) == sorted(main.list_commands(click.Context(main)))
+    assert all(len(headings) == 1 for headings in under.values())
+    assert {heading for [heading] in under.values()} == set(HEADINGS)
+    assert under["search"] == ["search"]
+    assert under["classify"] == ["model"]
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
@@ -95,7 +110,7 @@ def test_every_command_has_help_with_a_runnable_example(words):
 def test_no_command_at_all_shows_the_help():
     result = CliRunner().invoke(main, [])
     assert result.exit_code == 2
-    assert "Commands:" in result.stderr
+    assert "Data:" in result.stderr
 
 
 @pytest.mark.parametrize(
