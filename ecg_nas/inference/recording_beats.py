@@ -75,6 +75,11 @@ class ClassifiedRecording:
         return self.samples / self.recording.fs_hz
 
     @property
+    def labels(self) -> NDArray[np.str_]:
+        """``(beats,)`` class of each beat; ``?`` where it is not classified."""
+        return np.array([*self.classes, "?"])[self.called]
+
+    @property
     def unreadable(self) -> list[tuple[float, float]]:
         """The times at which no lead can be read."""
         return quality.spans(self.stretches, range(len(self.recording.leads)), of_all=True)
