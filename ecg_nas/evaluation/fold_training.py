@@ -33,7 +33,7 @@ from ecg_nas.training import gpu
 from ecg_nas.training.batched import peak_bytes
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from ecg_nas.training.device_data import DeviceData, epoch_steps, thin, to_device
-from ecg_nas.training.engine import Trainer, settled, train_candidate
+from ecg_nas.training.engine import FoldTrainings, Trainer, settled, train_candidate
 from ecg_nas.training.loop import predict
 from search_spaces import Architecture, Cost, SearchSpace, load
 
@@ -151,19 +151,16 @@ class TrainingEvaluator(Evaluator):
             training = dataclasses.replace(training, epochs=epochs)
         off = self._early.mode == "off"
         watch = None if off else _Watch(self._early, data, self._folds, training.epochs)
-        modules = self._trainer(
-            build,
-            data,
-            [fold.train for fold in self._folds],
-            training,
-            fold_seeds=[
-                seeds.derive(candidate.seed, "fold", index) for index in range(len(self._folds))
-            ],
+        asked = FoldTrainings(
+            build=build,
+            data=data,
+            folds=[fold.train for fold in self._folds],
+            config=training,
+            seeds=[seeds.derive(candidate.seed, "fold", i) for i in range(len(self._folds))],
             steps=self._steps(data),
-            engine=self._engine,
-            watch=watch,
             starts=starts,
         )
+        modules = self._trainer(asked, engine=self._engine, watch=watch)
         if self._weights is not None:
             self._weights.save(candidate.slot, modules)
         per_fold = _confusions(modules, data, [fold.held_out for fold in self._folds])

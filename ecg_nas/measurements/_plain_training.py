@@ -7,7 +7,7 @@ too. Nothing here is used by a search.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import cast
@@ -23,6 +23,7 @@ from ecg_nas.training import recipe
 from ecg_nas.training.augment import Augment
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from ecg_nas.training.device_data import DeviceData, beat_weights, epochs, thin
+from ecg_nas.training.engine import FoldTrainings
 from ecg_nas.training.isolation import OwnRandomness
 
 
@@ -138,35 +139,20 @@ def _threads(n: int) -> Iterator[None]:
 
 
 def train_plainly(
-    build: Callable[[], nn.Module],
-    data: DeviceData,
-    folds: Sequence[NDArray[np.int64]],
-    config: TrainConfig,
-    *,
-    fold_seeds: Sequence[int],
-    steps: int,
-    engine: EngineConfig,
-    watch: None,
-    starts: None,
-    threads: int,
+    asked: FoldTrainings, *, engine: EngineConfig, watch: None, threads: int
 ) -> list[nn.Module]:
     """Train a network a fold; as ``engine.train_candidate``, but plainly.
 
     Args:
-        build: Makes the untrained network from torch's random state.
-        data: A split on its device.
-        folds: Beats to train on, before thinning.
-        config: The recipe; without a moving average.
-        fold_seeds: Seed of each fold.
-        steps: Steps of an epoch.
+        asked: What to train: without a moving average, from untrained networks.
         engine: Of no account.
         watch: ``None``: trainings are whole here.
-        starts: ``None``: they begin with untrained networks.
         threads: CPU threads.
     """
-    del engine, watch, starts
+    del engine, watch
+    build, data, config, steps = asked.build, asked.data, asked.config, asked.steps
     made: list[nn.Module] = []
-    for rows, seed in zip(folds, fold_seeds, strict=True):
+    for rows, seed in zip(asked.folds, asked.seeds, strict=True):
         kept = thin(data, rows, config.keep_every)
         order = torch.Generator().manual_seed(seeds.derive(seed, "order"))
         weights = beat_weights(data, rows, kept, config)

@@ -13,10 +13,10 @@ import torch
 
 from data_prep.store.dataset import open_store
 from ecg_nas.errors import ConfigError
-from ecg_nas.evaluation._pool import PoolEvaluator
-from ecg_nas.evaluation._streams import StreamsEvaluator
 from ecg_nas.evaluation.base import Evaluator
 from ecg_nas.evaluation.fold_training import TrainingEvaluator, cost_of
+from ecg_nas.evaluation.gpu_streams import StreamsEvaluator
+from ecg_nas.evaluation.process_pool import PoolEvaluator
 from ecg_nas.evaluation.representation import beat_spec
 from ecg_nas.methods.base import Allowed
 from ecg_nas.runs.config import RunConfig

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from typing import TypeAlias
 
@@ -52,46 +53,55 @@ def reason(engine: EngineConfig, device: torch.device) -> str:
     return f"{how}; {way.precision}, as {device.type} {units} matrix units for bfloat16{because}"
 
 
-def train_candidate(
-    build: Callable[[], nn.Module],
-    data: DeviceData,
-    folds: Sequence[NDArray[np.int64]],
-    config: TrainConfig,
-    *,
-    fold_seeds: Sequence[int],
-    steps: int,
-    engine: EngineConfig,
-    watch: Watch | None = None,
-    starts: Sequence[Start] | None = None,
-) -> list[nn.Module]:
-    """Train a network a fold and return them in evaluation mode.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldTrainings:
+    """One network trained on each of some folds: what is trained, on what, by which recipe.
 
-    Args:
+    Attributes:
         build: Makes the untrained network from torch's random state.
         data: A split on its device.
         folds: Beats to train on, before thinning, one array a fold.
         config: The recipe.
-        fold_seeds: Seed of each fold's initial weights, order and augmentation.
+        seeds: Seed of each fold's initial weights, order and augmentation.
         steps: Steps of an epoch, the same for all folds.
+        starts: For each fold, what changes the untrained network: the weights it starts from.
+    """
+
+    build: Callable[[], nn.Module]
+    data: DeviceData
+    folds: Sequence[NDArray[np.int64]]
+    config: TrainConfig
+    seeds: Sequence[int]
+    steps: int
+    starts: Sequence[Start] | None = None
+
+
+def train_candidate(
+    asked: FoldTrainings, *, engine: EngineConfig, watch: Watch | None = None
+) -> list[nn.Module]:
+    """Train a network a fold and return them in evaluation mode.
+
+    Args:
+        asked: What to train.
         engine: How.
         watch: Looks at the networks after every epoch, and may end the training.
-        starts: For each fold, what changes the untrained network: the weights it starts from.
 
     Raises:
         DivergedError: If a loss is not finite at the end of an epoch.
     """
-    way = settled(engine, data.device)
+    way = settled(engine, asked.data.device)
     bfloat16 = way.precision == "bfloat16"
+    config = asked.config
     if way.folds == "together":
         together = FoldsTraining(
-            build,
-            data,
-            folds,
+            asked.build,
+            asked.data,
+            asked.folds,
             config,
-            fold_seeds=fold_seeds,
-            steps=steps,
+            fold_seeds=asked.seeds,
+            steps=asked.steps,
             bfloat16=bfloat16,
-            starts=starts,
+            starts=asked.starts,
         )
         for done in range(1, config.epochs + 1):
             together.epoch()
@@ -99,8 +109,19 @@ def train_candidate(
                 break
         return together.finish()
     alone = (
-        Training(build, data, rows, config, seed=seed, steps=steps, bfloat16=bfloat16, start=start)
-        for rows, seed, start in zip(folds, fold_seeds, starts or repeat(None), strict=False)
+        Training(
+            asked.build,
+            asked.data,
+            rows,
+            config,
+            seed=seed,
+            steps=asked.steps,
+            bfloat16=bfloat16,
+            start=start,
+        )
+        for rows, seed, start in zip(
+            asked.folds, asked.seeds, asked.starts or repeat(None), strict=False
+        )
     )
     if watch is None:
         return [_to_the_end(training, config) for training in alone]

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from ecg_nas import seeds
-from ecg_nas.evaluation._pool import PoolEvaluator
-from ecg_nas.evaluation._streams import StreamsEvaluator
 from ecg_nas.evaluation.base import Candidate
 from ecg_nas.evaluation.fold_training import TrainingEvaluator
 from ecg_nas.evaluation.folds import FoldConfig
+from ecg_nas.evaluation.gpu_streams import StreamsEvaluator
 from ecg_nas.evaluation.landscape import SyntheticEvaluator
+from ecg_nas.evaluation.process_pool import PoolEvaluator
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from search_spaces import load
 

@@ -56,8 +56,8 @@ def main() -> None:
     """Keep two workers busy until killed: ``python -m pool_doubles MARKS``."""
     from functools import partial
 
-    from ecg_nas.evaluation._pool import PoolEvaluator
     from ecg_nas.evaluation.base import Candidate
+    from ecg_nas.evaluation.process_pool import PoolEvaluator
     from search_spaces import Architecture
 
     marks = Path(sys.argv[1])

@@ -10,8 +10,8 @@ import pytest
 from pool_doubles import Deeds
 
 from ecg_nas import seeds
-from ecg_nas.evaluation._pool import PoolEvaluator
 from ecg_nas.evaluation.base import Candidate
+from ecg_nas.evaluation.process_pool import PoolEvaluator
 from search_spaces import Architecture
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from ecg_nas.evaluation._streams import Gate, StreamsEvaluator
 from ecg_nas.evaluation.base import Candidate, Evaluation
+from ecg_nas.evaluation.gpu_streams import Gate, StreamsEvaluator
 from ecg_nas.training.batched import peak_bytes
 from ecg_nas.training.config import TrainConfig
 from search_spaces import load
