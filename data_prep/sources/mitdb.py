@@ -17,7 +17,7 @@ from pathlib import Path
 
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
-from data_prep.sources._download import SUMS, download
+from data_prep.sources._download import SUMS, download, pinned_sums
 from data_prep.sources.base import RecordRef, Source, cache_folder, refuse_missing
 from data_prep.splits import Assignment, Side
 
@@ -85,7 +85,7 @@ def _find(names: Sequence[str], on_event: OnEvent) -> Path:
         files = [f"{name}.{extension}" for name in names for extension in _EXTENSIONS]
         text = f"downloading {len(files)} files of mitdb (about 100 MB) from {url} to {cached}"
         on_event({"event": "stage", "text": text})
-        download(cached, files, url=url, on_event=on_event)
+        download(cached, files, url=url, pinned=pinned_sums("mitdb"), on_event=on_event)
     return cached
 
 

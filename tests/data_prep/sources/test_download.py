@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import socket
 import threading
 from collections import Counter
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from data_prep import sources
 from data_prep.errors import DataError
-from data_prep.sources._download import download
+from data_prep.sources import mitdb
+from data_prep.sources._download import download, pinned_sums
+from data_prep.sources._transfer import Bounds
 from data_prep.sources.mitdb import DS1, DS2, PACED
 
 FILES = {
@@ -20,7 +24,7 @@ FILES = {
     "100.dat": bytes(range(256)) * 1200,
     "100.atr": b"\x01\x02" * 500,
 }
-QUICK = {"timeout_s": 2.0, "pause_s": 0.01, "attempts": 3}
+QUICK = Bounds(timeout_s=2.0, pause_s=0.01, attempts=3)
 
 
 class Server(ThreadingHTTPServer):
@@ -68,8 +72,22 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
         elif fault == "silent":
             self.server.release.wait(10)
+        elif fault in ("endless", "drips"):
+            self.send_endless(drips=fault == "drips")
+        elif fault.startswith(("http://", "https://", "/")):
+            self.send_response(302)
+            self.send_header("Location", fault)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
         else:
             self.send_body(files[name], fault)
+
+    def send_endless(self, *, drips: bool) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while not self.server.release.wait(0.01 if drips else 0):
+                self.wfile.write(b"x" if drips else bytes(1 << 16))
 
     def send_body(self, body: bytes, fault: str) -> None:
         start = 0
@@ -124,7 +142,9 @@ def assert_complete(folder) -> None:
 
 def test_files_arrive_whole_and_progress_is_told(server, tmp_path):
     events = []
-    download(tmp_path / "a" / "b", list(FILES), url=server.url, on_event=events.append, **QUICK)
+    download(
+        tmp_path / "a" / "b", list(FILES), url=server.url, on_event=events.append, bounds=QUICK
+    )
     assert_complete(tmp_path / "a" / "b")
     assert {event["event"] for event in events} == {"download"}
     assert events[-1]["done"] == events[-1]["total"] == 3
@@ -133,10 +153,10 @@ def test_files_arrive_whole_and_progress_is_told(server, tmp_path):
 
 
 def test_what_is_here_is_not_fetched_again(server, tmp_path):
-    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    download(tmp_path, list(FILES), url=server.url, bounds=QUICK)
     (tmp_path / "100.atr").write_bytes(b"damaged")
     server.asked.clear()
-    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    download(tmp_path, list(FILES), url=server.url, bounds=QUICK)
     assert server.asked == {"SHA256SUMS.txt": 1, "100.atr": 1}
     assert_complete(tmp_path)
 
@@ -155,28 +175,28 @@ def test_what_is_here_is_not_fetched_again(server, tmp_path):
 )
 def test_a_passing_fault_is_survived(server, tmp_path, faults):
     server.faults["100.dat"] = list(faults)
-    settings = QUICK | {"timeout_s": 0.3, "attempts": 4}
-    download(tmp_path, list(FILES), url=server.url, **settings)
+    bounds = replace(QUICK, timeout_s=0.3, attempts=4)
+    download(tmp_path, list(FILES), url=server.url, bounds=bounds)
     assert_complete(tmp_path)
     assert server.asked["100.dat"] == len(faults) + 1
 
 
 def test_a_passing_fault_of_the_list_is_survived(server, tmp_path):
     server.faults["SHA256SUMS.txt"] = ["503", "truncated"]
-    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    download(tmp_path, list(FILES), url=server.url, bounds=QUICK)
     assert_complete(tmp_path)
 
 
 def test_a_broken_download_goes_on_where_it_stopped(server, tmp_path):
     server.faults["100.dat"] = ["truncated"]
-    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    download(tmp_path, list(FILES), url=server.url, bounds=QUICK)
     assert server.ranges == [f"bytes={len(FILES['100.dat']) // 2}-"]
     assert_complete(tmp_path)
 
 
 def test_a_later_call_goes_on_where_an_earlier_one_stopped(server, tmp_path):
     (tmp_path / "100.dat.part").write_bytes(FILES["100.dat"][:1000])
-    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    download(tmp_path, list(FILES), url=server.url, bounds=QUICK)
     assert server.ranges == ["bytes=1000-"]
     assert_complete(tmp_path)
 
@@ -186,27 +206,27 @@ def test_a_later_call_goes_on_where_an_earlier_one_stopped(server, tmp_path):
 )
 def test_any_part_left_behind_ends_well(server, tmp_path, part):
     (tmp_path / "100.dat.part").write_bytes(part)
-    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    download(tmp_path, list(FILES), url=server.url, bounds=QUICK)
     assert_complete(tmp_path)
 
 
 def test_a_server_without_ranges_is_asked_from_the_start(server, tmp_path):
     server.knows_ranges = False
     server.faults["100.dat"] = ["truncated"]
-    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    download(tmp_path, list(FILES), url=server.url, bounds=QUICK)
     assert_complete(tmp_path)
 
 
 def test_a_server_that_sends_another_part_does_not_harm(server, tmp_path):
     (tmp_path / "100.dat.part").write_bytes(FILES["100.dat"][:1000])
     server.faults["100.dat"] = ["other part"]
-    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    download(tmp_path, list(FILES), url=server.url, bounds=QUICK)
     assert_complete(tmp_path)
 
 
 def test_a_line_that_breaks_often_ends_well_as_long_as_bytes_arrive(server, tmp_path):
     server.faults["100.dat"] = ["truncated"] * 8
-    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    download(tmp_path, list(FILES), url=server.url, bounds=QUICK)
     assert_complete(tmp_path)
 
 
@@ -214,7 +234,7 @@ def test_a_line_that_breaks_often_ends_well_as_long_as_bytes_arrive(server, tmp_
     ("fault", "reason"),
     [
         ("503", "answers 503"),
-        ("wrong", "not those of SHA256SUMS"),
+        ("wrong", "not those that its SHA-256"),
         ("silent", "timed out"),
     ],
 )
@@ -223,7 +243,7 @@ def test_a_lasting_fault_is_one_clear_line_and_leaves_no_half_file(server, tmp_p
     with pytest.raises(
         DataError, match=rf"100\.dat must be downloadable.*{reason}.*--records"
     ) as e:
-        download(tmp_path, list(FILES), url=server.url, **(QUICK | {"timeout_s": 0.2}))
+        download(tmp_path, list(FILES), url=server.url, bounds=replace(QUICK, timeout_s=0.2))
     assert "\n" not in str(e.value)
     assert server.asked["100.dat"] == 3
     assert not (tmp_path / "100.dat").exists()
@@ -236,7 +256,7 @@ def test_one_lasting_fault_ends_the_other_downloads(server, tmp_path):
     server.listed = dict.fromkeys(names, hashlib.sha256(b"x" * 1000).hexdigest())
     del server.files["1.dat"]
     with pytest.raises(DataError, match=r"1\.dat must exist; the server answers 404"):
-        download(tmp_path, names, url=server.url, connections=1, **QUICK)
+        download(tmp_path, names, url=server.url, connections=1, bounds=QUICK)
     assert server.asked.total() < 20
     whole = {name: body for name, body in contents(tmp_path).items() if name in names}
     assert set(whole.values()) <= {b"x" * 1000}
@@ -249,10 +269,10 @@ def test_an_interrupted_download_leaves_parts_that_the_next_one_uses(server, tmp
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        download(tmp_path, ["100.dat"], url=server.url, on_event=interrupt, **QUICK)
+        download(tmp_path, ["100.dat"], url=server.url, on_event=interrupt, bounds=QUICK)
     assert not (tmp_path / "100.dat").exists()
     assert (tmp_path / "100.dat.part").stat().st_size > 0
-    download(tmp_path, list(FILES), url=server.url, **QUICK)
+    download(tmp_path, list(FILES), url=server.url, bounds=QUICK)
     assert len(server.ranges) == 1
     assert_complete(tmp_path)
 
@@ -262,13 +282,13 @@ def test_no_server_is_one_clear_line(tmp_path):
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
         with pytest.raises(DataError, match=r"cannot be reached.*refused.*--records"):
-            download(tmp_path, list(FILES), url=url, **QUICK)
+            download(tmp_path, list(FILES), url=url, bounds=QUICK)
 
 
 def test_a_login_page_in_place_of_the_list_is_named(server, tmp_path):
     server.listed = {"<html>": "<body>"}
     with pytest.raises(DataError, match="must be a list of SHA-256 checksums"):
-        download(tmp_path, list(FILES), url=server.url, **QUICK)
+        download(tmp_path, list(FILES), url=server.url, bounds=QUICK)
     assert contents(tmp_path) == {}
 
 
@@ -278,10 +298,10 @@ def test_bad_arguments_are_refused_before_anything_is_asked(server, tmp_path):
     with pytest.raises(DataError, match="begin with https"):
         download(tmp_path, ["100.dat"], url="file:///etc/")
     with pytest.raises(DataError, match=r"has no 101\.dat"):
-        download(tmp_path, ["101.dat"], url=server.url, **QUICK)
+        download(tmp_path, ["101.dat"], url=server.url, bounds=QUICK)
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="can be written"):
-        download(tmp_path / "file", ["100.dat"], url=server.url, **QUICK)
+        download(tmp_path / "file", ["100.dat"], url=server.url, bounds=QUICK)
     assert server.asked == {"SHA256SUMS.txt": 1}
 
 
@@ -291,12 +311,83 @@ def test_a_second_process_is_refused_while_the_first_downloads(server, tmp_path)
     def again(event):
         if not refused:
             with pytest.raises(DataError, match="another one does: wait") as error:
-                download(tmp_path, list(FILES), url=server.url, **QUICK)
+                download(tmp_path, list(FILES), url=server.url, bounds=QUICK)
             refused.append(error)
 
-    download(tmp_path, list(FILES), url=server.url, on_event=again, **QUICK)
+    download(tmp_path, list(FILES), url=server.url, on_event=again, bounds=QUICK)
     assert len(refused) == 1
     assert_complete(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["100.dat", "SHA256SUMS.txt"])
+def test_an_endless_answer_ends_at_the_bound_and_leaves_nothing(server, tmp_path, name):
+    server.faults[name] = ["endless"]
+    bounds = replace(QUICK, file_bytes=1 << 20)
+    with pytest.raises(DataError, match=rf"{name} must have at most 1,048,576 bytes"):
+        download(tmp_path, list(FILES), url=server.url, bounds=bounds)
+    assert not (tmp_path / f"{name}.part").exists()
+    assert not (tmp_path / "SHA256SUMS.txt").exists()
+
+
+def test_a_file_that_announces_too_much_is_not_begun(server, tmp_path):
+    bounds = replace(QUICK, file_bytes=len(FILES["100.dat"]) - 1)
+    with pytest.raises(DataError, match="the server sends more"):
+        download(tmp_path, ["100.dat"], url=server.url, bounds=bounds)
+    assert not (tmp_path / "100.dat.part").exists()
+
+
+def test_a_drip_is_given_up_though_bytes_arrive(server, tmp_path):
+    server.faults["100.dat"] = ["drips"] * 9
+    bounds = replace(QUICK, slow_s=0.2)
+    with pytest.raises(DataError, match=r"3 attempts failed.*bytes a second only"):
+        download(tmp_path, ["100.dat"], url=server.url, bounds=bounds)
+    assert server.asked["100.dat"] == 3
+
+
+@pytest.mark.parametrize(
+    "to", ["http://localhost:1/x", "https://example.org/x", "http://physionet.org/x"]
+)
+def test_a_redirect_to_another_host_is_not_followed(server, tmp_path, to):
+    server.faults["100.dat"] = [to]
+    with pytest.raises(DataError, match=r"must stay with its server.*sends it to http"):
+        download(tmp_path, ["100.dat"], url=server.url, bounds=QUICK)
+
+
+def test_a_redirect_to_the_same_server_is_followed(server, tmp_path):
+    server.faults["100.dat"] = ["/files/mitdb/1.0.0/100.dat"]
+    download(tmp_path, list(FILES), url=server.url, bounds=QUICK)
+    assert_complete(tmp_path)
+
+
+def test_what_was_trusted_first_is_what_a_later_list_is_held_against(server, tmp_path):
+    download(tmp_path, list(FILES), url=server.url, bounds=QUICK)
+    (tmp_path / "100.atr").unlink()
+    server.files["100.atr"] = b"others"
+    server.listed["100.atr"] = hashlib.sha256(b"others").hexdigest()
+    with pytest.raises(DataError, match=r"at the first download.*100\.atr"):
+        download(tmp_path, list(FILES), url=server.url, bounds=QUICK)
+    assert not (tmp_path / "100.atr").exists()
+
+
+def test_pinned_sums_are_not_asked_of_the_server(server, tmp_path):
+    pinned = dict(server.listed)
+    server.files["100.atr"] = b"others"
+    server.listed["100.atr"] = hashlib.sha256(b"others").hexdigest()
+    with pytest.raises(DataError, match=r"100\.atr.*not those that its SHA-256 stands for"):
+        download(tmp_path, list(FILES), url=server.url, pinned=pinned, bounds=QUICK)
+    assert not server.asked["SHA256SUMS.txt"]
+    assert not (tmp_path / "100.atr").exists()
+
+
+def test_mitdb_ships_the_published_sums_of_all_its_files():
+    names = {f"{name}.{ext}" for name in (*DS1, *DS2, *PACED) for ext in ("hea", "dat", "atr")}
+    assert pinned_sums("mitdb").keys() == names
+
+
+@pytest.mark.real
+def test_the_pinned_sums_are_those_of_the_files(mitdb_dir):
+    for name, digest in pinned_sums("mitdb").items():
+        assert hashlib.sha256((mitdb_dir / name).read_bytes()).hexdigest() == digest
 
 
 @pytest.fixture
@@ -309,6 +400,7 @@ def mitdb_server(server, monkeypatch, tmp_path):
         for extension in ("hea", "dat", "atr")
     }
     server.listed = {name: hashlib.sha256(body).hexdigest() for name, body in server.files.items()}
+    monkeypatch.setattr(mitdb, "pinned_sums", lambda source: dict(server.listed))
     monkeypatch.setenv("ECG_NAS_PHYSIONET", f"http://127.0.0.1:{server.server_port}/files/")
     monkeypatch.setenv("ECG_NAS_DATA", str(tmp_path / "not here"))
     monkeypatch.setenv("ECG_NAS_CACHE", str(tmp_path / "cache"))
