@@ -15,6 +15,9 @@ from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.store.dataset import BeatDataset
 from ecg_nas.bundle.manifest import Bundle
 from ecg_nas.errors import BundleError
+from ecg_nas.inference._onnx_file import refuse_unsafe
+
+_SLACK = 1e-3  # of a sum of float32 numbers; quantised models keep their softmax in float32
 
 
 def session(model: Path) -> onnxruntime.InferenceSession:
@@ -23,14 +26,17 @@ def session(model: Path) -> onnxruntime.InferenceSession:
     Raises:
         BundleError: If ``model`` is not a model that onnxruntime can run.
     """
+    try:
+        content = model.read_bytes()
+        refuse_unsafe(content)
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{model} must be a plain ONNX network: {error}") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # failures are raised; their log lines would only repeat them
     try:
-        return onnxruntime.InferenceSession(
-            model.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no public base class
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise BundleError(f"{model} must be a model that onnxruntime can run: {reason}") from error
@@ -60,7 +66,8 @@ class Classifier:
             inputs: Every input that the manifest names, float32, one row a beat.
 
         Raises:
-            BundleError: If the model does not take these inputs.
+            BundleError: If the model does not take these inputs, or what it gives are no
+                probabilities.
         """
         try:
             (probabilities,) = self._session.run(
@@ -69,7 +76,11 @@ class Classifier:
         except Exception as error:  # onnxruntime's exceptions share no public base class
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise BundleError(f"{self.model} refused its inputs: {reason}") from error
-        return np.asarray(probabilities, dtype=np.float32)
+        found = np.asarray(probabilities)
+        refuse_improbable(
+            found, beats=len(inputs[self._inputs[0]]), bundle=self.bundle, model=self.model
+        )
+        return found
 
     def spec_for(self, signal: SignalSpec) -> BeatSpec:
         """Return the bundle's ``BeatSpec`` with the names of the leads and mapping of ``signal``.
@@ -108,6 +119,31 @@ class Classifier:
             for start in range(0, len(data.y), batch)
         ]
         return np.concatenate(parts)
+
+
+def refuse_improbable(
+    found: NDArray[np.float32], *, beats: int, bundle: Bundle, model: Path
+) -> None:
+    """Refuse outputs that are no probabilities of the classes, one row a beat.
+
+    Without a look at them, a model that gives NaN would call every beat the first class.
+
+    Raises:
+        BundleError: If shape or type are others, a value is not from 0 to 1, or a row's sum not 1.
+    """
+    shape = (beats, len(bundle.classes))
+    if found.dtype != np.float32 or found.shape != shape:
+        raise BundleError(
+            f"{model} must give {shape} probabilities in float32; it gives {found.shape} in "
+            f"{found.dtype}: use another bundle"
+        )
+    # NaN fails every comparison.
+    in_range = (found >= -_SLACK) & (found <= 1 + _SLACK)
+    if not (in_range.all() and (np.abs(found.sum(axis=1) - 1) <= _SLACK).all()):
+        raise BundleError(
+            f"{model} must give probabilities from 0 to 1 that sum to 1 over the classes; it gives "
+            "others: use another bundle"
+        )
 
 
 def _int8(bundle: Bundle) -> Path:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecg_nas.bundle.manifest import GOLDEN, NOTICE, Bundle, Manifest, load
 from ecg_nas.errors import BundleError
-from ecg_nas.inference._onnx_header import read_header
+from ecg_nas.inference._onnx_file import read_header
 from ecg_nas.inference.classifier import Classifier, session
 
 TOLERANCE = 1e-5

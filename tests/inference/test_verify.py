@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ecg_nas.bundle.manifest import MANIFEST, MODEL, load
 from ecg_nas.cli import main
 from ecg_nas.errors import BundleError
-from ecg_nas.inference._onnx_header import read_header
+from ecg_nas.inference._onnx_file import read_header
 from ecg_nas.inference.verify import check_model, verify
 
 
