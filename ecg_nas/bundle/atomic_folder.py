@@ -1,14 +1,16 @@
-"""Put a folder in its place whole or not at all."""
+"""Put a bundle's folder in its place whole or not at all, and own only what we wrote."""
 
 from __future__ import annotations
 
+import json
+import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ecg_nas.bundle.manifest import FORMAT, MANIFEST, load
+from ecg_nas.bundle.manifest import FORMAT, MANIFEST, MOST_BYTES, load
 from ecg_nas.errors import BundleError
 
 
@@ -16,19 +18,24 @@ from ecg_nas.errors import BundleError
 def placed(out: Path) -> Iterator[Path]:
     """Yield an empty folder beside ``out`` to fill; when it is filled, it takes that place.
 
+    An earlier bundle there is replaced: the files that its manifest names. Anything else in
+    ``out`` is somebody's own, and refused by name.
+
     Raises:
-        BundleError: If ``out`` cannot be written, or holds something that is not a bundle.
+        BundleError: If ``out`` cannot be written, is a link, or holds what is not of a bundle.
     """
     try:
         _refuse_foreign(out)
         out.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
+        # Not by tempfile, whose folders are closed to others whatever the user's umask says.
+        part = out.with_name(f".{out.name}.{secrets.token_hex(6)}.part")
+        part.mkdir()
     except OSError as error:
         raise _not_writable(out, error) from error
     try:
-        part.chmod(0o755)  # mkdtemp's folders are closed to others
         yield part
         try:
+            _flush(part)
             _put_in_place(part, out)
         except OSError as error:
             raise _not_writable(out, error) from error
@@ -46,8 +53,11 @@ def copy(bundle: Path, out: Path) -> None:
     if out.exists() and out.samefile(bundle):
         return
     with placed(out) as part:
-        for name in names:
-            shutil.copyfile(bundle / name, part / name)
+        try:
+            for name in names:
+                shutil.copyfile(bundle / name, part / name)
+        except OSError as error:
+            raise _not_writable(out, error) from error
         load(part)
 
 
@@ -58,17 +68,54 @@ def _not_writable(out: Path, error: OSError) -> BundleError:
 
 
 def _refuse_foreign(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise BundleError(f"a bundle must be written to a folder; {out} is a file")
-    if not out.is_dir() or not any(out.iterdir()):
-        return
-    manifest = out / MANIFEST
-    # Not more than the word: a bundle that is damaged or of another version may be replaced.
-    if not manifest.is_file() or FORMAT.encode() not in manifest.read_bytes():
+    """Refuse ``out`` unless it is free, empty, or holds a bundle's own files only."""
+    if out.is_symlink():
         raise BundleError(
-            f"a bundle must be written to a new or empty folder or over a bundle; {out} holds "
-            "other files: choose another folder"
+            f"a bundle must be written to a folder itself; {out} is a link: name the folder that "
+            "it points to"
         )
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise BundleError(f"a bundle must be written to a folder; {out} is a file")
+    there = {path.name for path in out.iterdir()}
+    own = _own_files(out) if there else set()
+    if foreign := sorted(there - own):
+        raise BundleError(
+            f"a bundle must be written to a new or empty folder, or over a bundle and nothing "
+            f"else; {out} holds other files: {', '.join(foreign[:5])}"
+            f"{' …' if len(foreign) > 5 else ''}: choose another folder, or move them"
+        )
+
+
+def _own_files(out: Path) -> set[str]:
+    """Return the files that the manifest in ``out`` names, itself among them; none without one."""
+    manifest = out / MANIFEST
+    if manifest.is_symlink() or not manifest.is_file() or manifest.stat().st_size > MOST_BYTES:
+        return set()
+    try:
+        content = json.loads(manifest.read_bytes())
+    except (ValueError, RecursionError):  # cut off: whose the other files are is not known
+        return set()
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        return set()
+    files = content.get("files")
+    names = {name for name in files if Path(name).name == name} if isinstance(files, dict) else ()
+    return {MANIFEST, *(name for name in names if _is_plain(out / name))}
+
+
+def _is_plain(file: Path) -> bool:
+    return file.is_file() and not file.is_symlink()
+
+
+def _flush(folder: Path) -> None:
+    """Have the files on disk before their folder takes its name."""
+    for path in (*folder.iterdir(), folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _put_in_place(part: Path, out: Path) -> None:
@@ -79,8 +126,9 @@ def _put_in_place(part: Path, out: Path) -> None:
     old = part.with_suffix(".old")
     out.replace(old)
     try:
+        _refuse_foreign(old)  # what came while the new one was made
         part.replace(out)
-    except OSError:
+    except (OSError, BundleError):
         old.replace(out)
         raise
     shutil.rmtree(old, ignore_errors=True)

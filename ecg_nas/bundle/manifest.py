@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +27,8 @@ MODEL = "model.onnx"
 MODEL_INT8 = "model.int8.onnx"
 GOLDEN = "golden.npz"
 SBOM = "sbom.json"
+MOST_BYTES = 256 << 20
+"""Of one file. Networks for beats have kilobytes; a larger file is not read into memory."""
 NOTICE = "Research use only, not a medical device."
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
@@ -194,9 +198,23 @@ class Bundle:
 
 
 def entry(path: Path) -> FileEntry:
-    """Return the digest and size of the file at ``path``."""
-    content = path.read_bytes()
+    """Return the digest and size of the file at ``path``.
+
+    Raises:
+        OSError: If it cannot be read, is no plain file or is far too large for a bundle.
+    """
+    content = _read_member(path)
     return FileEntry(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+
+
+def _read_member(path: Path) -> bytes:
+    """Read a file of a bundle, which may be a stranger's, after a look at what it is."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is no plain file")
+    if found.st_size > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"it has {found.st_size:,} bytes, over {MOST_BYTES:,}")
+    return path.read_bytes()
 
 
 def load(folder: Path) -> Bundle:
@@ -276,7 +294,7 @@ def without_names(facts: Any) -> Any:
 def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
-        text = path.read_bytes().decode()
+        text = _read_member(path).decode()
         content = json.loads(text)
     except OSError as error:
         raise BundleError(

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -157,6 +158,111 @@ def test_golden_arrays_of_another_shape_are_refused_in_words(tmp_path):
 def test_a_better_figure_written_into_the_manifest_is_found(copy):
     change_manifest(copy, lambda content: content["training"].update(fold_score=0.99))
     with pytest.raises(BundleError, match=r"manifest\.json was altered"):
+        load(copy)
+
+
+def no_bundle(folder):
+    (folder / "notes.txt").write_text("mine")
+
+
+def words_of_ours(folder):
+    (folder / MANIFEST).write_text('{"about": "ecg-nas bundle"}')
+    (folder / MODEL).write_text("mine")
+
+
+def cut_off(folder):
+    text = (folder / MANIFEST).read_text()
+    (folder / MANIFEST).write_text(text[: len(text) // 2])
+
+
+def a_folder_of_mine(folder):
+    (folder / "data").mkdir()
+    (folder / "data" / "patients.csv").write_text("mine")
+
+
+def a_link_in_place_of_a_file(folder):
+    (folder / MODEL).unlink()
+    (folder / MODEL).symlink_to(folder / GOLDEN)
+
+
+def a_link_for_a_manifest(folder):
+    (folder / MANIFEST).rename(folder.parent / "elsewhere.json")
+    (folder / MANIFEST).symlink_to(folder.parent / "elsewhere.json")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (no_bundle, "notes.txt"),
+        (words_of_ours, "manifest.json, model.onnx"),
+        (cut_off, "manifest.json"),
+        (a_folder_of_mine, "data"),
+        (a_link_in_place_of_a_file, "model.onnx"),
+        (a_link_for_a_manifest, "manifest.json"),
+    ],
+)
+def test_what_we_did_not_write_is_never_removed(copy, tmp_path, spoil, named):
+    target = shutil.copytree(copy, tmp_path / "target")
+    if spoil is words_of_ours:
+        shutil.rmtree(target)
+        target.mkdir()
+    spoil(target)
+    before = {path: path.read_bytes() for path in target.rglob("*") if path.is_file()}
+    with pytest.raises(BundleError, match=f"holds other files: .*{named}") as error:
+        atomic_folder.copy(copy, target)
+    assert "\n" not in str(error.value)
+    assert {path: path.read_bytes() for path in target.rglob("*") if path.is_file()} == before
+    assert not list(tmp_path.glob(".target*"))
+
+
+def test_what_comes_while_a_bundle_is_made_is_not_removed(copy, tmp_path):
+    target = shutil.copytree(copy, tmp_path / "target")
+
+    def write():
+        with atomic_folder.placed(target) as part:
+            (part / MANIFEST).write_text("{}")
+            (target / "late.txt").write_text("mine")
+
+    with pytest.raises(BundleError, match=r"late\.txt"):
+        write()
+    assert (target / "late.txt").read_text() == "mine"
+    assert load(target).manifest == load(copy).manifest
+    assert not list(tmp_path.glob(".target*"))
+
+
+def test_a_link_is_not_replaced(copy, tmp_path):
+    real = shutil.copytree(copy, tmp_path / "real")
+    (tmp_path / "link").symlink_to(real)
+    with pytest.raises(BundleError, match="link: name the folder"):
+        atomic_folder.copy(copy, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_a_bundle_is_as_open_as_the_umask_says(copy, tmp_path):
+    before = os.umask(0o077)
+    try:
+        atomic_folder.copy(copy, tmp_path / "closed")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "closed").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("name", [MANIFEST, MODEL, GOLDEN])
+def test_a_member_that_is_no_plain_file_is_not_read(copy, name):
+    (copy / name).unlink()
+    os.mkfifo(copy / name)
+    with pytest.raises(BundleError, match="no plain file"):
+        load(copy)
+    (copy / name).unlink()
+    (copy / name).symlink_to("/dev/zero")
+    with pytest.raises(BundleError, match="no plain file"):
+        load(copy)
+
+
+def test_a_huge_member_is_not_read(copy):
+    with (copy / MODEL).open("r+b") as file:
+        file.truncate(1 << 40)  # a hole: it takes no room on disk
+    with pytest.raises(BundleError, match=r"1,099,511,627,776 bytes"):
         load(copy)
 
 
