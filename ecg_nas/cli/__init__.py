@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from ecg_nas.cli._errors import as_click_error, one_line
+from ecg_nas.cli._output import remark
 
 HEADINGS = ("data", "search", "model", "research")
 """What ``ecg-nas --help`` lists its commands under."""
@@ -85,7 +86,7 @@ class _LazyGroup(click.Group):
             error.show()
             sys.exit(error.exit_code)
         except click.ClickException as error:
-            click.echo(f"Error: {one_line(error)}", err=True)
+            remark(f"Error: {one_line(error)}")
             sys.exit(error.exit_code)
         except click.Abort:
             click.echo("Error: interrupted", err=True)

@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from data_prep.events import Event, OnEvent
+from ecg_nas.cli._output import printable, remark
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -126,7 +125,7 @@ def shown(budget: int | None = None) -> Iterator[OnEvent]:
     def on_event(event: Event) -> None:
         line = progress.take(event)
         if line is not None and not live:
-            click.echo(line, err=True)
+            remark(line)
 
     if not live:
         yield on_event
@@ -148,6 +147,7 @@ def counted(what: str) -> Iterator[OnEvent]:
         return
 
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress as Bar
 
     with Bar(console=Console(stderr=True), transient=True) as bar:
@@ -155,9 +155,9 @@ def counted(what: str) -> Iterator[OnEvent]:
 
         def on_event(event: Event) -> None:
             if event.get("event") == "stage":
-                bar.console.print(event["text"])
+                bar.console.print(printable(event["text"]), markup=False, highlight=False)
             elif "total" in event:
-                text = f"{what} {event.get('name', '')}"
+                text = escape(printable(f"{what} {event.get('name', '')}"))
                 bar.update(task, completed=event["done"], total=event["total"], description=text)
 
         yield on_event
@@ -165,7 +165,7 @@ def counted(what: str) -> Iterator[OnEvent]:
 
 def _say_stage(event: Event) -> None:
     if event.get("event") == "stage":
-        click.echo(event["text"], err=True)
+        remark(event["text"])
 
 
 def _panel(progress: Progress) -> RenderableType:

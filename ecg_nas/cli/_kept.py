@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ecg_nas.cli._output import check_target
+from ecg_nas.cli._output import check_target, remark
 
 out_option = click.option(
     "--out",
@@ -34,12 +34,12 @@ class Count:
         """Take in how many runs there will be, and say how many are kept."""
         self._done, self._all = kept, kept + missing
         if kept:
-            click.echo(f"{kept} of {self._all} runs are kept in {self._out}", err=True)
+            remark(f"{kept} of {self._all} runs are kept in {self._out}")
 
     def one_more(self, text: str) -> None:
         """Count a run, described by ``text``."""
         self._done += 1
-        click.echo(f"{self._done}/{self._all}  {text}", err=True)
+        remark(f"{self._done}/{self._all}  {text}")
 
 
 def other_code(name: str, out: Path | None) -> str:

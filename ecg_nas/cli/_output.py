@@ -37,10 +37,27 @@ json_option = click.option(
 )
 
 
+# Texts come from files and folders of strangers, too. A terminal obeys control characters, and
+# marks of direction make it show another order than there is; both are shown as what they are.
+_CONTROLS = [*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F),
+             *range(0x2066, 0x206A)]  # fmt: skip
+_SHOWN = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in _CONTROLS}
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with control characters, but for line ends and tabs, written out."""
+    return text.translate(_SHOWN)
+
+
 def say(text: str, json_to: str | None = None) -> None:
     """Print ``text`` for people, unless standard output belongs to ``--json -``."""
     if json_to != "-":
-        click.echo(text)
+        click.echo(printable(text))
+
+
+def remark(text: str) -> None:
+    """Print ``text`` on standard error: progress, notes and warnings."""
+    click.echo(printable(text), err=True)
 
 
 def write_json(json_to: str | None, result: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ecg_nas.cli._display import counted
+from ecg_nas.cli._output import remark
 
 if TYPE_CHECKING:
     from ecg_nas.evaluation.base import Evaluation, Evaluator
@@ -36,7 +37,7 @@ class Trainings:
     def start(self, missing: int) -> None:
         """Say how many trainings are there already, and count the missing ones only."""
         if missing < self.total:
-            click.echo(f"{self.total - missing} of {self.total} are trained already", err=True)
+            remark(f"{self.total - missing} of {self.total} are trained already")
         self.total = missing
 
     def take(self, evaluation: Evaluation) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ecg_nas.cli._kept import Count, figure_option, other_code, out_option
-from ecg_nas.cli._output import json_option, say, write_json
+from ecg_nas.cli._output import json_option, remark, say, write_json
 from ecg_nas.files import write_text
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def command(
         lines = _front_lines(result)
     for method, figures in result["methods"].items():
         if figures["code"] != [code(name, method)]:
-            click.echo(f"Note: {other_code(method, out)}", err=True)
+            remark(f"Note: {other_code(method, out)}")
     say("\n".join(lines), json_to)
     write_json(json_to, result)
     if figure is not None:

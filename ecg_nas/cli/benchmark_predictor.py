@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ecg_nas.cli._kept import Count, figure_option, other_code, out_option
-from ecg_nas.cli._output import json_option, say, write_json
+from ecg_nas.cli._output import json_option, remark, say, write_json
 from ecg_nas.files import write_text
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def command(
     for predictor in dict.fromkeys(ranking.predictor for ranking in rankings):
         codes = {ranking.code for ranking in rankings if ranking.predictor == predictor}
         if codes != {code(name, predictor)}:
-            click.echo(f"Note: {other_code(predictor, out)}", err=True)
+            remark(f"Note: {other_code(predictor, out)}")
     say("\n".join(_lines(result)), json_to)
     write_json(json_to, result)
     if figure is not None:

@@ -11,7 +11,7 @@ import click
 
 from ecg_nas.cli._display import counted
 from ecg_nas.cli._errors import Failed, as_click_error, one_line
-from ecg_nas.cli._output import json_option, names, say, write_json
+from ecg_nas.cli._output import json_option, names, remark, say, write_json
 
 if TYPE_CHECKING:
     from data_prep.events import OnEvent
@@ -121,12 +121,12 @@ def command(
             if click.get_current_context().find_root().params.get("debug"):
                 raise
             failed.append(given)
-            click.echo(f"Error: {given}: {one_line(as_click_error(error))}", err=True)
+            remark(f"Error: {given}: {one_line(as_click_error(error))}")
             continue
         found.append(result)
         say("\n".join(_lines(result)), json_to)
         for warning in result["warnings"]:
-            click.echo(f"Warning: {given}: {warning}", err=True)
+            remark(f"Warning: {given}: {warning}")
     write_json(json_to, {"records": found, "failed": failed, "notice": _NOTICE})
     if failed:
         raise Failed(f"{len(failed)} of {len(records)} recordings could not be classified")

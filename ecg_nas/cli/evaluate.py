@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ecg_nas.cli._display import counted
-from ecg_nas.cli._output import check_target, json_option, names, say, write_json
+from ecg_nas.cli._output import check_target, json_option, names, remark, say, write_json
 from ecg_nas.cli._settings import annotators_option, labels_option, patients_option
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def command(
     result = assessment.result
     say(text(result), json_to)
     for warning in result["warnings"]:
-        click.echo(f"Warning: {warning}", err=True)
+        remark(f"Warning: {warning}")
     write_json(json_to, result)
     if report_to is not None:
         from ecg_nas.report.evaluation_part import write
@@ -136,6 +136,6 @@ def _add_to_run(bundle: Path, assessment: Any, json_to: str | None) -> None:
         evaluation_part.add_to_run(assessment, run.path)
         run_page.write(run.path, run.report)
     except RunError as error:  # the result has been printed; the run may lie on a read-only disk
-        click.echo(f"Warning: the run's report was left as it is: {error}", err=True)
+        remark(f"Warning: the run's report was left as it is: {error}")
     else:
         say(f"report of the run: {run.report}", json_to)

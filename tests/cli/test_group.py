@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import unicodedata
 
 import click
 import pytest
@@ -205,3 +206,14 @@ def test_python_runs_the_package_too():
     words = [sys.executable, "-m", "ecg_nas", "--version"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.startswith("python -m ecg_nas ")
+
+
+def test_control_characters_of_strangers_do_not_reach_the_terminal(run_failing, tmp_path):
+    (tmp_path / "a\x1b]0;title\x07\u202e").mkdir()
+    result = CliRunner().invoke(main, ["runs", "list", str(tmp_path)])
+    assert result.exit_code == 0
+    failed = run_failing(ConfigError("a \x1b[2J\x9b31m\u202e word"))
+    assert r"\x1b[2J\x9b31m\u202e word" in failed.stderr
+    for text in (result.stdout, result.stderr, failed.stderr):
+        assert not {c for c in text if unicodedata.category(c) == "Cc"} - {"\n", "\t"}
+        assert "\u202e" not in text
