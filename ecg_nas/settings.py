@@ -28,6 +28,8 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value):
+            yield from _flat({str(n): one for n, one in enumerate(value)}, f"{prefix}{name}.")
         else:
             # A tuple and the list that JSON makes of it are the same setting.
             yield prefix + name, list(value) if isinstance(value, tuple) else value

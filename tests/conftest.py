@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_requests import asked
 
 from data_prep.io.record import write_annotations, write_record
 from data_prep.store.prepare import prepare
@@ -40,7 +41,7 @@ def mitdb_dir(data_dir: Path) -> Path:
 def mitdb_store(mitdb_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A signal store of mitdb with the standard split; only to be read."""
     out = tmp_path_factory.mktemp("mitdb") / "store"
-    prepare("mitdb", out, records=mitdb_dir)
+    prepare(asked("mitdb", mitdb_dir), out)
     return out
 
 
@@ -77,7 +78,7 @@ def small_store(tmp_path: Path, _small_store: Path) -> Path:
 @pytest.fixture(scope="session")
 def _small_store(tmp_path_factory: pytest.TempPathFactory, _small_folder: Path) -> Path:
     out = tmp_path_factory.mktemp("prepared") / "store"
-    prepare("wfdb", out, records=_small_folder)
+    prepare(asked("wfdb", _small_folder), out)
     return out
 
 
@@ -132,5 +133,5 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(recordings: Path, tmp_path: Path) -> Path:
     """A signal store of those patients; a fresh one a test, as evaluations leave traces in it."""
-    prepare("wfdb", tmp_path / "store", records=recordings)
+    prepare(asked("wfdb", recordings), tmp_path / "store")
     return tmp_path / "store"

@@ -4,55 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep import sources
-from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
 from data_prep.io.header import record_files
 from data_prep.store.dataset import VERSION
+from data_prep.store.request import DataRequest
 
 
-def stamp(
-    source: str,
-    *,
-    records: Path | None = None,
-    signal: SignalSpec | None = None,
-    split: str = "standard",
-    labels: Path | None = None,
-    patients: Path | None = None,
-    annotators: Sequence[str] | None = None,
-    on_event: OnEvent = ignore,
-) -> str:
-    """Return a short name for what ``prepare`` would make of these arguments.
+def stamp(request: DataRequest, on_event: OnEvent = ignore) -> str:
+    """Return a short name for what ``prepare`` would make of ``request``.
 
     From settings, and names, sizes and times of the files, in milliseconds; the fingerprint needs
     all signals read. The same name means that nothing was changed, and another one does not mean
     that anything was: as good as needed for a cache on one machine.
 
     Args:
-        source: As for ``prepare``, and so are the others.
-        records: Folder of the recordings.
-        signal: How to make the signals comparable.
-        split: A split of the source, or a TOML file.
-        labels: TOML file of symbols and classes.
-        patients: Table of records and patients.
-        annotators: Annotation files in order of preference.
+        request: What data.
         on_event: Called with what the source does to find its recordings.
 
     Raises:
-        DataError: If a file is missing, or a header malformed.
+        DataError: If a file is missing, a header malformed, or several data sets are asked for.
     """
-    origin = sources.load(source)
-    spec = origin.signal if signal is None else signal
-    state: list[Any] = [VERSION, source, spec.to_json(), annotators and list(annotators)]
+    asked = request.one_set()
+    origin, split = asked.origin(), request.split_name()
+    state: list[Any] = [VERSION, origin.name, request.signal_spec().to_json()]
+    state.append(asked.annotators and list(asked.annotators))
     state += [split, _text(Path(split)) if Path(split).is_file() else None]
-    state += [None if file is None else [file.stem, _text(file)] for file in (labels, patients)]
-    for ref in origin.records(records, on_event):
-        wanted = (ref.annotator,) if annotators is None else annotators
+    for file in (asked.labels, asked.patients):
+        state.append(None if file is None else [file.stem, _text(file)])
+    for ref in origin.records(asked.records, on_event):
+        wanted = (ref.annotator,) if asked.annotators is None else asked.annotators
         notes = [ref.path.with_name(f"{ref.path.name}.{name}") for name in wanted]
         state.append([ref.name, ref.patient])
         state += [_status(file) for file in [*record_files(ref.path), *notes] if file.is_file()]

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep import sources
 from data_prep.beats.labels import SCORED, label, mapping, read_mapping, refuse_unmapped
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
@@ -26,6 +25,7 @@ from data_prep.io.record import beats_of, read_annotations
 from data_prep.sources import Assignment, RecordRef, Source
 from data_prep.splits import Side, read_split, refuse_overlap
 from data_prep.store.patient_table import read_patients
+from data_prep.store.request import DataRequest
 
 # Slower than this there is no QRS complex to see; faster is no ECG recorder, but a typing error.
 _RATES_HZ = (50.0, 20_000.0)
@@ -130,40 +130,21 @@ class Plan:
         return {name: int(n) for name, n in zip(self.signal.classes, counts, strict=True)}
 
 
-def make_plan(
-    source: str,
-    *,
-    records: Path | None = None,
-    signal: SignalSpec | None = None,
-    split: str = "standard",
-    labels: Path | None = None,
-    patients: Path | None = None,
-    annotators: Sequence[str] | None = None,
-    on_event: OnEvent = ignore,
-) -> Plan:
+def make_plan(request: DataRequest, *, on_event: OnEvent = ignore) -> Plan:
     """Read headers and annotations of all records, and decide which to take.
 
     Args:
-        source: Name of the source.
-        records: Folder of the recordings, where the source does not know it itself.
-        signal: How to make the signals comparable; by default as the source says.
-        split: A split of the source, or a TOML file with the lists ``train`` and ``test``.
-        labels: TOML file that gives each symbol its class, instead of ``signal.mapping``.
-        patients: CSV or TOML file that gives each record its patient.
-        annotators: Extensions of annotation files in order of preference: of each record, the
-            first that is there; by default as the source says.
+        request: What data: one data set, of recordings.
         on_event: Called with what the source does to find its recordings.
 
     Raises:
         DataError: If something is missing, malformed, or does not fit together.
     """
-    origin = sources.load(source)
-    spec = origin.signal if signal is None else signal
-    if labels is not None:
-        spec = replace(spec, mapping=labels.stem)
-    symbol_classes = mapping(spec.mapping) if labels is None else read_mapping(labels)
-    refs = _with_patients(origin.records(records, on_event), patients)
-    _refuse_annotators(annotators)
+    asked = request.one_set()
+    origin, spec, split = asked.origin(), request.signal_spec(), request.split_name()
+    annotators = asked.annotators
+    symbol_classes = mapping(spec.mapping) if asked.labels is None else read_mapping(asked.labels)
+    refs = _with_patients(origin.records(asked.records, on_event), asked.patients)
     usable: list[PlannedRecord] = []
     left_out: list[Mapping[str, Any]] = []
     for ref in refs:
@@ -188,7 +169,7 @@ def make_plan(
             chosen = replace(planned, side=side, columns=tuple(columns))
             taken.append(replace(chosen, notes=tuple(_notes(chosen, spec, annotators))))
     plan = Plan(
-        source=source,
+        source=origin.name,
         split=split if split in origin.splits else "file",
         signal=spec,
         symbols=symbol_classes,
@@ -212,14 +193,6 @@ def _with_patients(refs: Sequence[RecordRef], table: Path | None) -> list[Record
             f"{', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}"
         )
     return [replace(ref, patient=patient_of[ref.name]) for ref in refs]
-
-
-def _refuse_annotators(annotators: Sequence[str] | None) -> None:
-    if annotators is not None and not (annotators and all(name.isalnum() for name in annotators)):
-        raise DataError(
-            "the annotators must be extensions of annotation files, of letters and digits, as in "
-            f"atr; got {', '.join(map(repr, annotators)) or 'none'}"
-        )
 
 
 def _annotated(ref: RecordRef, annotators: Sequence[str] | None) -> RecordRef:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from data_prep.dsp import gaps
 from data_prep.dsp.filters import condition_parts, resampled_length, resampled_positions
-from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
 from data_prep.io.annotations import BEAT_SYMBOLS
@@ -35,37 +34,21 @@ from data_prep.store.dataset import (
     read_manifest,
 )
 from data_prep.store.plan import Plan, PlannedRecord, make_plan
+from data_prep.store.request import DataRequest
 
 SIDES: tuple[Side, ...] = ("train", "test")
 
 
-def prepare(
-    source: str,
-    out: Path,
-    *,
-    records: Path | None = None,
-    signal: SignalSpec | None = None,
-    split: str = "standard",
-    labels: Path | None = None,
-    patients: Path | None = None,
-    annotators: Sequence[str] | None = None,
-    on_event: OnEvent = ignore,
-) -> dict[str, Any]:
-    """Write the signal store of a source into the folder ``out``.
+def prepare(request: DataRequest, out: Path, *, on_event: OnEvent = ignore) -> dict[str, Any]:
+    """Write the signal store of the data asked for into the folder ``out``.
 
     The folder appears whole or not at all. If it holds the store of the same recordings and
     settings already, it is left as it is; a damaged one is replaced, and what others put beside
     its own files stays.
 
     Args:
-        source: Name of the source.
+        request: What data: one data set, of recordings.
         out: Folder to make; its parents are made too.
-        records: Folder of the recordings, where the source does not know it itself.
-        signal: How to make the signals comparable; by default as the source says.
-        split: A split of the source, or a TOML file with the lists ``train`` and ``test``.
-        labels: TOML file that gives each symbol its class.
-        patients: CSV or TOML file that gives each record its patient.
-        annotators: Extensions of annotation files in order of preference; see ``make_plan``.
         on_event: Called after each record with ``event="record"``, ``name``, ``done``, ``total``,
             and with what the source does to find its recordings.
 
@@ -77,16 +60,7 @@ def prepare(
     """
     out = Path(out)
     existing = _existing(out)
-    plan = make_plan(
-        source,
-        records=records,
-        signal=signal,
-        split=split,
-        labels=labels,
-        patients=patients,
-        annotators=annotators,
-        on_event=on_event,
-    )
+    plan = make_plan(request, on_event=on_event)
     if existing is not None and existing["settings"] != _settings(plan):
         raise DataError(
             f"{out} must hold a store of the same settings, or nothing; it was made from source "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,37 +14,24 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _FILE = click.Path(exists=True, dir_okay=False)
 
-labels_option = click.option(
-    "--labels", type=_FILE, help="TOML file that gives each beat symbol its class."
-)
-patients_option = click.option(
-    "--patients", type=_FILE, help="CSV or TOML file that gives each record its patient."
-)
-leads_option = click.option(
-    "--leads",
-    metavar="A,B",
-    callback=names,
-    help="Leads by name, with fallbacks (MLII/II,V1/V5) or by position (#0,#1).",
-)
-annotators_option = click.option(
-    "--annotators",
-    metavar="A,B",
-    callback=names,
-    help="Annotation files by extension; of each record the first that is there.  [default: atr]",
-)
-
-_DATA = (
-    click.option(
-        "--data",
-        metavar="NAME|DIR",
-        help="A source, a prepared store, or a folder of WFDB recordings. [synthetic]",
-    ),
+_OF_DATA = (
     click.option("--records", type=click.Path(), help="Folder of the source's recordings."),
-    click.option("--split", metavar="NAME|FILE", help="A split of the source. [standard]"),
-    labels_option,
-    patients_option,
-    leads_option,
-    annotators_option,
+    click.option("--labels", type=_FILE, help="TOML file that gives each beat symbol its class."),
+    click.option(
+        "--patients", type=_FILE, help="CSV or TOML file that gives each record its patient."
+    ),
+    click.option(
+        "--leads",
+        metavar="A,B",
+        callback=names,
+        help="Leads by name, with fallbacks (MLII/II,V1/V5) or by position (#0,#1).",
+    ),
+    click.option(
+        "--annotators",
+        metavar="A,B",
+        callback=names,
+        help="Annotation files by extension; of each record the first that is there. [atr]",
+    ),
 )
 _TRAINING = (
     click.option("--space", help="The search space. [ecg1d]"),
@@ -67,11 +54,57 @@ _TRAINING = (
 )
 
 
+def data_options(
+    *, argument: bool = False, required: bool = False, split: str = "standard"
+) -> Callable[[_Command], _Command]:
+    """Return what gives a command the options that say which data: the settings that are ``KEYS``.
+
+    They arrive as ``data``, ``records``, ``split``, ``labels``, ``patients``, ``leads`` and
+    ``annotators``, ``None`` where not given, for ``ecg_nas.runs.data_settings.request_of``.
+
+    Args:
+        argument: Whether the data are the command's argument ``SOURCE``, not an option.
+        required: Whether they must be given.
+        split: Which split is taken where none is given, in words.
+    """
+    options = [
+        click.argument("data", metavar="SOURCE")
+        if argument
+        else click.option(
+            "--data",
+            metavar="NAME[=DIR]|DIR",
+            multiple=True,
+            callback=_given,
+            required=required,
+            help="A source (see ecg-nas sources), a prepared store, or a folder of WFDB recordings."
+            + " [synthetic]" * (not required),
+        ),
+        click.option(
+            "--split",
+            metavar="NAME|FILE",
+            help="A split of the source, or a TOML file with the lists train and test of patients. "
+            f"[{split}]",
+        ),
+        *_OF_DATA,
+    ]
+    return lambda command: _with(command, options)
+
+
 def search_options(command: _Command) -> _Command:
     """Give ``command`` the options of data and training: ``file``, ``workers`` and flags.
 
-    The flags are fields of ``RunConfig``, ``None`` where not given, as ``resolve`` wants them.
+    The flags are settings of a search, ``None`` where not given, as ``resolve`` wants them.
     """
-    for option in reversed(_DATA + _TRAINING):  # as decorators do, the last comes first
+    return data_options()(_with(command, _TRAINING))
+
+
+def _with(command: _Command, options: Sequence[Callable[[_Command], _Command]]) -> _Command:
+    for option in reversed(options):  # as decorators do, the last comes first
         command = option(command)
     return command
+
+
+def _given(
+    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    return value or None

@@ -78,6 +78,6 @@ def trainings(
         workers, config.device
     )  # refused before data are prepared
     with counted("preparing") as on_event:
-        data = store_folder(config, on_event)
+        data = store_folder(config.data, on_event)
     with closing(evaluator_factory.evaluator(config, data, at_once)) as evaluator:
         yield Trainings(config=config, data=data, evaluator=evaluator, at_once=at_once, total=total)

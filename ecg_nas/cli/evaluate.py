@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ecg_nas.cli._display import counted
-from ecg_nas.cli._output import check_target, json_option, names, remark, say, write_json
-from ecg_nas.cli._settings import annotators_option, labels_option, patients_option
+from ecg_nas.cli._output import check_target, json_option, remark, say, write_json
+from ecg_nas.cli._settings import data_options
 
 if TYPE_CHECKING:
     from ecg_nas.bundle.manifest import Bundle
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 HEADING = "model"
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
+_SIDES = ("test", "train")
+
+
+def _refuse_old(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        raise click.UsageError(f"--data-split is now --split: write --split {value}", ctx)
 
 
 @click.command()
 @click.argument("bundle", type=_FOLDER)
-@click.option(
-    "--data",
-    required=True,
-    metavar="NAME|DIR",
-    help="A source (see ecg-nas sources), a prepared store, or a folder of WFDB recordings.",
-)
-@click.option("--records", type=click.Path(), help="Folder of the source's recordings.")
+@data_options(required=True, split="the bundle's")
 @click.option(
     "--data-split",
-    "data_split",
-    metavar="NAME|FILE",
-    help="A split of the source, as for ecg-nas prepare.  [default: the bundle's]",
+    hidden=True,
+    expose_value=False,
+    callback=_refuse_old,
 )
 @click.option(
-    "--split",
-    type=click.Choice(["test", "train"]),
+    "--side",
+    type=click.Choice(_SIDES),
     default="test",
     show_default=True,
     help="Which patients; every look at the test patients is noted with the data.",
@@ -50,15 +50,6 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     help="Beats at the annotators' positions, or found in the signal; missed and false ones count.",
 )
 @click.option(
-    "--leads",
-    metavar="A,B",
-    callback=names,
-    help="Leads in place of the bundle's, in its order.",
-)
-@labels_option
-@patients_option
-@annotators_option
-@click.option(
     "--report",
     "report_to",
     callback=check_target,
@@ -68,19 +59,19 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @json_option
 def command(
     bundle: Path,
-    split: Literal["test", "train"],
+    side: Literal["test", "train"],
     beats: Literal["reference", "detected"],
     report_to: str | None,
     json_to: str | None,
-    data_split: str | None,
-    **given: Any,
+    **options: Any,
 ) -> None:
     """Say what a classifier is worth on the test patients of a data set.
 
     BUNDLE is a folder that a search or `ecg-nas export` wrote. Test patients are to be looked at
     once, when everything is chosen; each look is counted in the result. The bundle of a run
     (RUN/bundle) adds what was found to the run's report. On the recordings of its search, split,
-    labels, patients and annotators are those of the search unless given.
+    labels, patients and annotators are those of the search unless given; leads are the bundle's,
+    and --leads names others in their place, in its order.
 
     \b
     Example:
@@ -90,13 +81,18 @@ def command(
     from ecg_nas.bundle.manifest import load
     from ecg_nas.cli._evaluation import text
 
+    if options["split"] in _SIDES:
+        raise click.UsageError(
+            "--split is how the patients are split, as for ecg-nas prepare; which of them are "
+            f"evaluated is --side {options['split']}",
+            click.get_current_context(),
+        )
     loaded = load(bundle)
-    folder = _store(loaded, {**given, "split": data_split})
-    asked = {"leads": given["leads"], "mapping": given["labels"]}
+    asked = {"leads": options["leads"], "mapping": options["labels"]}
     assessment = assess(
         loaded,
-        folder,
-        split=split,
+        _store(loaded, options),
+        split=side,
         beats=beats,
         other=[name for name, value in asked.items() if value is not None],
     )
@@ -113,13 +109,14 @@ def command(
     _add_to_run(bundle, assessment, json_to)
 
 
-def _store(bundle: Bundle, given: Mapping[str, Any]) -> Path:
+def _store(bundle: Bundle, options: Mapping[str, Any]) -> Path:
     """Return the signal store to evaluate on, a source's prepared as the bundle needs it."""
     from ecg_nas.pipeline.evaluation_data import evaluation_data
     from ecg_nas.runs.data import store_folder
+    from ecg_nas.runs.data_settings import request_of
 
     with counted("preparing") as on_event:
-        return store_folder(evaluation_data(bundle, given), on_event, signal=bundle.spec.signal)
+        return store_folder(evaluation_data(bundle, request_of(options)), on_event)
 
 
 def _add_to_run(bundle: Path, assessment: Any, json_to: str | None) -> None:

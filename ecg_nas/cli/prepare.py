@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ecg_nas.cli._display import counted
 from ecg_nas.cli._output import json_option, say, write_json
-from ecg_nas.cli._settings import (
-    annotators_option,
-    labels_option,
-    leads_option,
-    patients_option,
-)
-
-if TYPE_CHECKING:
-    from data_prep.dsp.signal_spec import SignalSpec
+from ecg_nas.cli._settings import data_options
 
 HEADING = "data"
 
@@ -26,34 +18,11 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("source")
+@data_options(argument=True)
 @click.option("--out", type=_FOLDER, help="Folder to make; needed unless --dry-run.")
-@click.option("--records", type=_FOLDER, help="Folder of the recordings.")
-@click.option(
-    "--split",
-    default="standard",
-    show_default=True,
-    metavar="NAME|FILE",
-    help="A split of the source (see ecg-nas sources), or a TOML file: train and test patients.",
-)
-@labels_option
-@patients_option
-@leads_option
-@annotators_option
 @click.option("--dry-run", is_flag=True, help="Say what would be taken, what not and why; no more.")
 @json_option
-def command(
-    source: str,
-    out: Path | None,
-    records: Path | None,
-    split: str,
-    labels: str | None,
-    patients: str | None,
-    leads: tuple[str, ...] | None,
-    annotators: tuple[str, ...] | None,
-    dry_run: bool,
-    json_to: str | None,
-) -> None:
+def command(out: Path | None, dry_run: bool, json_to: str | None, **options: Any) -> None:
     """Filter the recordings of SOURCE into a signal store.
 
     SOURCE is one of `ecg-nas sources`. The store keeps training and test patients in separate
@@ -65,40 +34,23 @@ def command(
     """
     if out is None and not dry_run:
         raise click.UsageError("--out DIR must be given, or --dry-run", click.get_current_context())
-    signal = _with_leads(source, leads)
-    chosen: dict[str, Any] = {
-        "records": records,
-        "signal": signal,
-        "split": split,
-        "labels": None if labels is None else Path(labels),
-        "patients": None if patients is None else Path(patients),
-        "annotators": annotators,
-    }
+    from ecg_nas.runs.data_settings import request_of
+
+    request = request_of(options)
     if dry_run:
         from data_prep.store.plan import make_plan
 
-        summary = make_plan(source, **chosen).summary()
+        summary = make_plan(request).summary()
     else:
         from data_prep.store.prepare import prepare
 
         assert out is not None
         with counted("preparing") as on_event:
-            summary = prepare(source, out, **chosen, on_event=on_event)
+            summary = prepare(request, out, on_event=on_event)
     for line in _lines(summary):
         say(line, json_to)
     say("nothing written (--dry-run)" if dry_run else f"store: {out}", json_to)
     write_json(json_to, summary)
-
-
-def _with_leads(source: str, leads: tuple[str, ...] | None) -> SignalSpec | None:
-    """Return the source's signal with the leads asked for; ``None`` leaves it to the source."""
-    if leads is None:
-        return None
-    from dataclasses import replace
-
-    from data_prep import sources
-
-    return replace(sources.load(source).signal, leads=leads)
 
 
 def _lines(summary: Mapping[str, Any]) -> list[str]:

@@ -73,7 +73,7 @@ def _find(run: Path, evaluations: list[StoredEvaluation], key: str) -> StoredEva
 
 def _data(run: Path, config: RunConfig, fingerprint: str, on_event: OnEvent) -> Path:
     try:
-        data = store_folder(config, on_event)
+        data = store_folder(config.data, on_event)
         found = open_store(data, "train").fingerprint
     except DataError as error:
         raise RunError(

@@ -65,7 +65,7 @@ def execute(
         # Before the data are looked at: preparing them may take minutes.
         n_workers = evaluator_factory.n_workers(workers, config.device)
         _refuse_other_settings(folder, config, None)
-        data = store_folder(config, on_event)
+        data = store_folder(config.data, on_event)
         _settle(folder, config, data)
         with RunStore(folder.store) as store:
             _search(store, config, data, n_workers, folder.weights, on_event)

@@ -109,6 +109,8 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     for name, value in values.items():
         if isinstance(value, Mapping):
             rows += _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
+            rows += _flat({str(n): one for n, one in enumerate(value)}, f"{prefix}{name}.")
         elif isinstance(value, list):
             rows.append((prefix + name, ", ".join(map(str, value))))
         else:

@@ -7,13 +7,17 @@ import importlib
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
+from data_prep.store.request import DataRequest
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.config import EarlyConfig, InheritConfig
 from ecg_nas.evaluation.folds import FoldConfig
 from ecg_nas.methods.base import Allowed, SearchAlgorithm
+from ecg_nas.runs import data_settings
+from ecg_nas.runs.data_settings import DEFAULT
 from ecg_nas.settings import differing
 from ecg_nas.training.config import EngineConfig, TrainConfig
 from search_spaces import SearchSpace, available, load
@@ -33,12 +37,11 @@ METHODS: Mapping[str, tuple[str, str]] = {
 
 DEFAULT_METHOD = "dcl-enas"
 
-FREE = frozenset(
-    {"budget", "algorithm.fes_max", "confirm.candidates", "confirm.trainings"}
-    | {"data", "records", "labels", "patients"}
-)
-"""Settings that may differ on a run that goes on: a budget may grow, more may be confirmed, and
-data may move (what they are is held by their fingerprint)."""
+FREE = frozenset({"budget", "algorithm.fes_max", "confirm.candidates", "confirm.trainings"})
+"""Settings that may differ on a run that goes on: a budget may grow, more may be confirmed."""
+
+MOVABLE = frozenset({"source", "records", "labels", "patients"})
+"""What may differ of a data set then: data may move; what they are, their fingerprint holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +87,7 @@ class RunConfig:
     """All settings of a run; each part lies beside what it configures.
 
     Attributes:
-        data: Name of a source, or the folder of a prepared signal store or of WFDB recordings.
-        records: Folder of the source's recordings; ``None`` where the source finds them itself.
-        split: Split of the source; of no account for a prepared store.
-        labels: TOML file that gives each beat symbol its class; recordings only, as the next.
-        patients: CSV or TOML file that gives each record its patient.
-        leads: Leads by name or position, with fallbacks; ``None`` for the source's own.
-        annotators: Extensions of annotation files, in order of preference.
+        data: What it is searched on. Its split is of no account for a prepared store.
         causal: Whether networks see only the past and one beat ahead, as in monitoring.
         space: Name of the search space.
         method: Name of the search method.
@@ -109,13 +106,7 @@ class RunConfig:
         algorithm: Settings of the method.
     """
 
-    data: str = "synthetic"
-    records: str | None = None
-    split: str = "standard"
-    labels: str | None = None
-    patients: str | None = None
-    leads: tuple[str, ...] | None = None
-    annotators: tuple[str, ...] | None = None
+    data: DataRequest = field(default_factory=partial(DataRequest.from_json, DEFAULT))
     causal: bool = False
     space: str = "ecg1d"
     method: str = DEFAULT_METHOD
@@ -141,6 +132,8 @@ class RunConfig:
         trainable = [name for name in available() if load(name).trains]
         if self.space not in trainable:
             raise ConfigError(f"space must be one of {', '.join(trainable)}; got {self.space!r}")
+        if all(one.role != "train" for one in self.data.sets):
+            raise ConfigError("at least one data set must be of role train; there is none")
 
     @property
     def fixed_representation(self) -> dict[str, str]:
@@ -189,8 +182,9 @@ def resolve(
     Args:
         preset: A name of ``PRESETS``; the file may name another as ``preset = "…"``, unless the
             flags do.
-        file: TOML with any fields of ``RunConfig``, its parts as tables.
-        flags: Fields of ``RunConfig``; those that are ``None`` are passed over. ``preset`` too.
+        file: TOML with any fields of ``RunConfig``, its parts as tables; see ``data_settings`` for
+            the data.
+        flags: The same; those that are ``None`` are passed over. ``preset`` too.
 
     Raises:
         ConfigError: If a name is unknown or a value not allowed; the message names all of them.
@@ -201,7 +195,9 @@ def resolve(
     read.pop("preset", None)
     if chosen not in PRESETS:
         raise ConfigError(f"the preset must be one of {', '.join(PRESETS)}; got {chosen!r}")
-    settings = _merged(_merged(PRESETS[chosen], read), given)
+    merged = _merged(_merged(PRESETS[chosen], read), given)
+    settings = {name: value for name, value in merged.items() if name not in data_settings.KEYS}
+    settings["data"] = data_settings.overlaid(data_settings.overlaid(DEFAULT, read), given)
     # A preset speaks of the default method's settings; another method takes those it knows.
     config_class = _config_class(
         settings.get("method", RunConfig.__dataclass_fields__["method"].default)
@@ -221,7 +217,8 @@ def from_json(settings: Mapping[str, Any]) -> RunConfig:
     Raises:
         ConfigError: If a name is unknown or a value not allowed; the message names all of them.
     """
-    rest = {name: value for name, value in settings.items() if name != "algorithm"}
+    current = data_settings.migrated(settings)
+    rest = {name: value for name, value in current.items() if name != "algorithm"}
     config = _checked(RunConfig, rest, "")
     algorithm = _checked(
         _config_class(config.method), settings.get("algorithm") or {}, "algorithm."
@@ -232,12 +229,22 @@ def from_json(settings: Mapping[str, Any]) -> RunConfig:
 
 def to_json(config: RunConfig) -> dict[str, Any]:
     """Return the settings as JSON-able values; ``from_json`` reads them back."""
-    return dataclasses.asdict(config)
+    return {**dataclasses.asdict(config), "data": config.data.to_json()}
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Name the settings in which two JSON descriptions differ, but for the ``FREE`` ones."""
-    return differing(old, new, free=FREE)
+    """Name the settings in which two JSON descriptions differ, but for what may."""
+    return differing(_settled(old), _settled(new), free=FREE)
+
+
+def _settled(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what may not differ of the data, however it was written, and all the rest."""
+    current = data_settings.migrated(settings)
+    sets = [
+        {name: value for name, value in one.items() if name not in MOVABLE}
+        for one in current["data"]["sets"]
+    ]
+    return {**current, "data": {**current["data"], "sets": sets}}
 
 
 def algorithm(config: RunConfig, space: SearchSpace, allowed: Allowed | None) -> SearchAlgorithm:
@@ -289,9 +296,17 @@ def _unknown(cls: type[Any], values: Mapping[str, Any], path: str = "") -> Itera
     for name, value in values.items():
         if name not in hints:
             yield path + name
-        elif dataclasses.is_dataclass(hints[name]) and isinstance(value, Mapping):
-            assert isinstance(hints[name], type)
-            yield from _unknown(hints[name], value, f"{path}{name}.")
+        elif (part := _part(hints[name])) is not None:
+            several = isinstance(value, list | tuple)
+            for index, one in enumerate(value if several else [value]):
+                if isinstance(one, Mapping):
+                    yield from _unknown(part, one, f"{path}{name}.{f'{index}.' * several}")
+
+
+def _part(hint: Any) -> type[Any] | None:
+    """Return the dataclass that ``hint`` is of, of several or of one or none; ``None`` if none."""
+    found = [one for one in (hint, *get_args(hint)) if dataclasses.is_dataclass(one)]
+    return found[0] if found and isinstance(found[0], type) else None
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from data_prep.store.dataset import open_store
 from ecg_nas.runs.config import RunConfig, to_json
 
 _NOT_OF_TRAININGS = frozenset(
-    {"data", "records", "split", "labels", "patients", "leads", "annotators"}
-    | {"method", "budget", "algorithm", "confirm", "final"}
+    {"data", "method", "budget", "algorithm", "confirm", "final"}
     | {"inherit"}  # without a search there is nobody to inherit from
 )
 

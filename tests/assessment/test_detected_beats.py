@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bundles import SIGNAL
+from data_requests import asked
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -132,7 +133,7 @@ def test_detections_in_fibrillation_count_neither_way(side, recordings, tmp_path
         symbols=np.insert(notes.symbols, at, ["[", "]"]),
         fs_hz=notes.fs_hz,
     )
-    prepare("wfdb", tmp_path / "marked", records=folder)
+    prepare(asked("wfdb", folder), tmp_path / "marked")
     marked = open_store(tmp_path / "marked", "test")
     assert marked.beats["sample"].tolist() == side.beats["sample"].tolist()
     assert len(of_detected_beats(marked, data, called(data, V)).truth) == len(data) - 1

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from data_requests import asked
 
 from data_prep.errors import DataError
 from data_prep.events import ignore
@@ -11,19 +12,18 @@ from data_prep.store.prepare import prepare
 from ecg_nas.assessment import test_set_ledger
 from ecg_nas.assessment.evaluate import evaluate
 from ecg_nas.bundle.manifest import load
-from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.data import store_folder
 
 
 def test_preparing_again_keeps_the_openings(bundle_folder, store, recordings):
     evaluate(load(bundle_folder), store)
     noted = test_set_ledger.read(store)
-    prepare("wfdb", store, records=recordings)
+    prepare(asked("wfdb", recordings), store)
     assert test_set_ledger.read(store) == noted
     (store / "test" / "signal.npy").write_bytes(b"damaged")
     with pytest.raises(DataError):
         open_store(store, "test")
-    prepare("wfdb", store, records=recordings)  # replaces the damaged store
+    prepare(asked("wfdb", recordings), store)  # replaces the damaged store
     open_store(store, "test")
     assert test_set_ledger.read(store) == noted
     assert evaluate(load(bundle_folder), store)["protocol"]["test_openings"] == 2
@@ -34,13 +34,13 @@ def test_moved_recordings_are_still_those_that_were_looked_at(
 ):
     monkeypatch.setenv("ECG_NAS_CACHE", str(tmp_path / "cache"))
     moved = shutil.copytree(recordings, tmp_path / "moved")
-    folders = [store_folder(RunConfig(data=str(place)), ignore) for place in (recordings, moved)]
+    folders = [store_folder(asked(records=place), ignore) for place in (recordings, moved)]
     assert folders[0] != folders[1]
     bundle = load(bundle_folder)
     looks = [evaluate(bundle, folder)["protocol"]["test_openings"] for folder in folders]
     assert looks == [1, 2]
     shutil.rmtree(folders[1])  # the cache may be cleared of stores
-    folder = store_folder(RunConfig(data=str(moved)), ignore)
+    folder = store_folder(asked(records=moved), ignore)
     assert evaluate(bundle, folder)["protocol"]["test_openings"] == 3
 
 

@@ -7,6 +7,7 @@ import shutil
 import pytest
 from bundles import ectopic_recordings, tiny_bundle
 from click.testing import CliRunner
+from data_requests import asked
 
 from data_prep.store.dataset import open_store
 from data_prep.store.prepare import prepare
@@ -36,7 +37,7 @@ def made(tmp_path_factory):
     """A signal store and a bundle trained, so to say, on its other side."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "recordings").mkdir()
-    prepare("wfdb", folder / "store", records=ectopic_recordings(folder / "recordings"))
+    prepare(asked("wfdb", ectopic_recordings(folder / "recordings")), folder / "store")
     fingerprint = open_store(folder / "store", "train").fingerprint
     tiny_bundle(folder / "bundle", fingerprint=fingerprint)
     return folder
@@ -136,10 +137,17 @@ def test_evaluate_writes_a_page(made, store, tmp_path):
 
 
 def test_evaluate_warns_of_figures_on_training_patients(made, store):
-    result = ecg_nas("evaluate", made / "bundle", "--data", store, "--split", "train")
+    result = ecg_nas("evaluate", made / "bundle", "--data", store, "--side", "train")
     assert result.exit_code == 0
     assert "Warning: these are the patients that the model was trained on" in result.stderr
     assert "Protocol: train patients" in result.stdout
+
+
+def test_evaluate_says_how_its_older_options_are_spelt_now(made, store):
+    data = ("evaluate", made / "bundle", "--data", store)
+    assert "--side train" in refused(*data, "--split", "train")
+    assert "write --split strict" in refused(*data, "--data-split", "strict")
+    assert not (store / test_set_ledger.FILE).exists()
 
 
 def test_evaluate_refuses_bad_input_in_one_line(made, store, tmp_path):
@@ -148,8 +156,8 @@ def test_evaluate_refuses_bad_input_in_one_line(made, store, tmp_path):
     (tmp_path / "altered" / "model.onnx").write_bytes(b"x")
     assert "model.onnx was altered" in refused("evaluate", tmp_path / "altered", "--data", store)
     assert "prepared store" in refused("evaluate", made / "bundle", "--data", tmp_path / "none")
-    line = refused("evaluate", made / "bundle", "--data", store, "--split", "all")
-    assert "--split" in line
+    line = refused("evaluate", made / "bundle", "--data", store, "--side", "every")
+    assert "--side" in line
     assert "train" in line
     assert not (store / test_set_ledger.FILE).exists()
 

@@ -167,7 +167,7 @@ def test_ec57_of_what_was_written_is_that_of_evaluate(mitdb_dir, tmp_path, monke
         "classify", bundle, *sorted(records.glob("*.hea")), "--beats", "atr", "--out", tmp_path
     )
     assert done["failed"] == []
-    expected = run("evaluate", bundle, "--data", records, "--split", "train")["ec57"]
+    expected = run("evaluate", bundle, "--data", records, "--side", "train")["ec57"]
     assert expected["records"]
     judged = [records / name for name in expected["records"]]
     found = run("ec57", *judged, "--test", "ecgnas", "--test-dir", tmp_path)

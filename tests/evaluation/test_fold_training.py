@@ -3,6 +3,7 @@ import weakref
 
 import numpy as np
 import pytest
+from data_requests import asked
 
 from data_prep.errors import DataError
 from data_prep.store.dataset import open_store
@@ -114,7 +115,7 @@ def test_a_class_that_only_one_training_patient_has_is_refused(tmp_path, write_p
         write_patient(tmp_path / "records", f"p{index}", seed=index, symbols=kinds)
     split = tmp_path / "split.toml"
     split.write_text('train = ["p0", "p1", "p2", "p3"]\ntest = ["p4", "p5"]\n', encoding="utf-8")
-    prepare("wfdb", tmp_path / "store", records=tmp_path / "records", split=str(split))
+    prepare(asked("wfdb", tmp_path / "records", split=str(split)), tmp_path / "store")
     with pytest.raises(DataError, match="S") as caught:
         evaluator(tmp_path / "store")
     assert "\n" not in str(caught.value)

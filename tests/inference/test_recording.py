@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from bundles import SIGNAL, ectopic_signal, tiny_bundle
+from data_requests import asked
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
@@ -184,7 +185,7 @@ def test_ec57_of_real_records_is_that_of_evaluate(mitdb_dir, tmp_path):
     for name in names:
         for extension in ("hea", "dat", "atr"):
             shutil.copy(mitdb_dir / f"{name}.{extension}", tmp_path / "records")
-    prepare("wfdb", tmp_path / "store", records=tmp_path / "records")
+    prepare(asked("wfdb", tmp_path / "records"), tmp_path / "store")
     bundle = load(tiny_bundle(tmp_path / "bundle", spec=SPECS["all"]))
     for split in ("train", "test"):
         expected = evaluate(bundle, tmp_path / "store", split=split)["ec57"]

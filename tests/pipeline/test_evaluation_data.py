@@ -6,6 +6,7 @@ import shutil
 import pytest
 from bundles import tiny_bundle
 from click.testing import CliRunner
+from data_requests import asked
 
 from data_prep.errors import DataError
 from data_prep.events import ignore
@@ -34,7 +35,7 @@ def own(_small_folder, tmp_path_factory):
     rows = [f"p{index},{name}\n" for index, name in enumerate(["ann", "ben", "cid"] * 2)]
     table.write_text("record,patient\n" + "".join(rows), encoding="utf-8")
     split.write_text('train = ["ann", "cid"]\ntest = ["ben"]\n', encoding="utf-8")
-    return RunConfig(data=str(_small_folder), patients=str(table), split=str(split))
+    return asked(records=_small_folder, patients=table, split=str(split))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def run(own, tmp_path_factory):
     side = open_store(store_folder(own, ignore), "train")
     folder = tmp_path_factory.mktemp("run")
     saved = {
-        "settings": settings.to_json(own),
+        "settings": settings.to_json(RunConfig(data=own)),
         "data": {"source": "wfdb", "split": "file", "fingerprint": side.fingerprint},
         "versions": {},
         "begun": "2031-01-02T03:04:05+00:00",
@@ -59,7 +60,7 @@ def evaluate(*words):
 
 
 def test_the_bundle_of_a_run_is_evaluated_on_the_test_patients_of_the_run(run, own):
-    result = evaluate(run / "bundle", "--data", own.data)
+    result = evaluate(run / "bundle", "--data", own.sets[0].records)
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)
     assert set(found["records"]) == {"p1", "p4"}
@@ -69,35 +70,36 @@ def test_the_bundle_of_a_run_is_evaluated_on_the_test_patients_of_the_run(run, o
 
 def test_without_its_run_a_bundle_of_a_split_from_a_file_asks_for_it(run, own, tmp_path):
     copy = shutil.copytree(run / "bundle", tmp_path / "copy")
-    result = evaluate(copy, "--data", own.data)
+    result = evaluate(copy, "--data", own.sets[0].records)
     assert result.exit_code == 2
-    assert "--data-split" in result.stderr.splitlines()[-1]
-    words = ("--data-split", own.split, "--patients", own.patients)
-    found = json.loads(evaluate(copy, "--data", own.data, *words).stdout)
+    assert "with --split" in result.stderr.splitlines()[-1]
+    words = ("--split", own.split, "--patients", own.sets[0].patients)
+    found = json.loads(evaluate(copy, "--data", own.sets[0].records, *words).stdout)
     assert set(found["records"]) == {"p1", "p4"}
     assert found["warnings"] == []
 
 
 def test_what_is_given_wins(run, own):
-    config = evaluation_data(load(run / "bundle"), {"data": own.data, "split": "standard"})
-    assert (config.split, config.patients) == ("standard", own.patients)
+    request = asked(records=own.sets[0].records, split="standard")
+    found = evaluation_data(load(run / "bundle"), request)
+    assert (found.split, found.sets[0].patients) == ("standard", own.sets[0].patients)
 
 
 def test_other_recordings_are_not_taken_for_those_of_the_run(run, own, tmp_path):
-    other = shutil.copytree(own.data, tmp_path / "other")
+    other = shutil.copytree(own.sets[0].records, tmp_path / "other")
     with pytest.raises(DataError, match="other recordings"):
-        evaluation_data(load(run / "bundle"), {"data": str(other)})
-    config = evaluation_data(load(run / "bundle"), {"data": str(other), "split": "standard"})
-    assert config.patients is None
+        evaluation_data(load(run / "bundle"), asked(records=other))
+    found = evaluation_data(load(run / "bundle"), asked(records=other, split="standard"))
+    assert found.sets[0].patients is None
 
 
 def test_the_split_that_a_bundle_names_is_taken_for_its_own_source(tmp_path):
     bundle = load(tiny_bundle(tmp_path / "bundle", source="mitdb", split="strict"))
-    assert evaluation_data(bundle, {"data": "mitdb"}).split == "strict"
-    assert evaluation_data(bundle, {"data": "synthetic"}).split == "standard"
+    assert evaluation_data(bundle, asked("mitdb")).split == "strict"
+    assert evaluation_data(bundle, asked("synthetic")).split_name() == "standard"
 
 
 def test_a_prepared_store_has_its_split_patients_and_annotators(run, small_store):
     words = (run / "bundle", "--data", small_store)
-    assert "leave --data-split out" in evaluate(*words, "--data-split", "standard").stderr
+    assert "leave --split out" in evaluate(*words, "--split", "standard").stderr
     assert "leave them out" in evaluate(*words, "--annotators", "atr").stderr

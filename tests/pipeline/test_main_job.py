@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from data_requests import asked
 from main_job import KILLED, content, settings, stored
 
 from data_prep.errors import DataError
@@ -107,6 +108,29 @@ def test_a_complete_run_is_not_done_again(run, store, whole):
     assert content(run) == content(whole[0])
 
 
+def test_a_run_begun_with_flat_settings_is_the_same_run(run, store, whole):
+    flatten(run / "config.json")
+    events = []
+    summary = execute(settings(run.parent, store), run, workers=1, on_event=events.append)
+    assert not {"evaluated", "confirmed", "final"} & {event["event"] for event in events}
+    assert summary["best"] == whole[1]["best"]
+    assert content(run) == content(whole[0])
+    flatten(run / "config.json")
+    with pytest.raises(RunError, match=r"data\.split \(standard, now strict\)"):
+        execute(settings(run.parent, store, split="strict"), run, workers=1)
+
+
+def flatten(file):
+    """Write the settings of a run as they were before data were one request."""
+    saved = json.loads(file.read_text(encoding="utf-8"))
+    data = saved["settings"].pop("data")
+    (one,) = data["sets"]
+    assert one.pop("source") is None  # a prepared store, by its folder
+    assert one.pop("role") == "train"
+    saved["settings"] |= {**one, "data": one["records"], "records": None, "split": data["split"]}
+    file.write_text(json.dumps(saved), encoding="utf-8")
+
+
 def test_a_larger_budget_goes_on(run, store, whole):
     summary = execute(settings(run.parent, store, budget=4), run, workers=1)
     assert summary["evaluations"] == 4
@@ -126,7 +150,7 @@ def test_other_data_are_refused(run, tmp_path, write_patient):
     (tmp_path / "records").mkdir()
     for index in range(6):
         write_patient(tmp_path / "records", f"q{index}", seed=20 + index, symbols=("A", "V"))
-    prepare("wfdb", tmp_path / "other", records=tmp_path / "records")
+    prepare(asked("wfdb", tmp_path / "records"), tmp_path / "other")
     with pytest.raises(RunError, match="data"):
         execute(settings(tmp_path, tmp_path / "other"), run)
 

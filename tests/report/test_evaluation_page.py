@@ -5,6 +5,7 @@ from html import unescape
 import numpy as np
 import pytest
 from bundles import SIGNAL, ectopic_recordings, tiny_bundle
+from data_requests import asked
 
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.store.prepare import prepare
@@ -19,7 +20,7 @@ def made(tmp_path_factory):
     """A bundle and a store of the patients that it is to be tried on."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "recordings").mkdir()
-    prepare("wfdb", folder / "store", records=ectopic_recordings(folder / "recordings"))
+    prepare(asked("wfdb", ectopic_recordings(folder / "recordings")), folder / "store")
     tiny_bundle(folder / "bundle", spec=BeatSpec(signal=SIGNAL))
     return folder
 

@@ -72,6 +72,16 @@ def test_flags_win_over_the_file_and_the_file_over_the_preset(tmp_path):
         ({"training": {"epoch": 1}}, "training.epoch"),
         ({"training": {"augment": {"noise": -1}}}, "augment.noise"),
         ({"algorithm": {"n_unknown": 1}}, "algorithm.n_unknown"),
+        ({"data": {"colour": 1}}, "data.colour"),
+        ({"data": {"sets": [{"source": "mitdb", "colour": 1}]}}, "data.sets.0.colour"),
+        ({"data": {"sets": [{"source": "nowhere"}]}}, "synthetic"),
+        ({"data": {"sets": 5}}, "data.sets"),
+        ({"data": 5}, "data must name"),
+        ({"leads": "MLII"}, "data.sets.0.leads"),
+        ({"annotators": ["a b"]}, "letters and digits"),
+        ({"data": "a", "records": "b"}, "leave one out"),
+        ({"data": ["mitdb", "synthetic"], "records": "b"}, "NAME=DIR"),
+        ({"data": {"sets": [{"source": "mitdb", "role": "external test"}]}}, "role train"),
     ],
 )
 def test_what_is_wrong_is_named_in_one_line(tmp_path, settings, named):
@@ -101,8 +111,9 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path):
 def test_differences_name_what_changed_but_for_what_may(name, value):
     old = to_json(resolve())
     new = json.loads(json.dumps({**old, name: value}))
-    expected = [] if name == "budget" else [f"{name} ({old[name]}, now {value})"]
-    assert differences(old, new) == expected
+    seed = f"seed ({old['seed']}, now {value})"
+    named = {"budget": [], "seed": [seed], "split": [f"data.split (standard, now {value})"]}
+    assert differences(old, new) == named[name]
 
 
 def test_differences_reach_into_the_parts():
@@ -115,7 +126,7 @@ def test_differences_reach_into_the_parts():
 
 
 def write_toml(folder, settings):
-    lines = [f"{k} = {json.dumps(v)}" for k, v in settings.items() if not isinstance(v, dict)]
+    lines = [f"{k} = {inline(v)}" for k, v in settings.items() if not isinstance(v, dict)]
     for table, values in settings.items():
         if isinstance(values, dict):
             lines += tables(table, values)
@@ -125,12 +136,20 @@ def write_toml(folder, settings):
 
 
 def tables(name, values):
-    plain = [f"{k} = {json.dumps(v)}" for k, v in values.items() if not isinstance(v, dict)]
+    plain = [f"{k} = {inline(v)}" for k, v in values.items() if not isinstance(v, dict)]
     lines = [f"[{name}]", *plain]
     for inner, its_values in values.items():
         if isinstance(its_values, dict):
             lines += tables(f"{name}.{inner}", its_values)
     return lines
+
+
+def inline(value):
+    if isinstance(value, list):
+        return f"[{', '.join(map(inline, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name} = {inline(one)}' for name, one in value.items())}}}"
+    return json.dumps(value)
 
 
 def test_settings_are_read_without_torch():

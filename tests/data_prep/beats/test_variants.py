@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from data_requests import asked
 
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.beats.cutting import cut_beats
@@ -32,7 +33,7 @@ def _drifting(path):
 def test_another_baseline_comes_from_the_same_store(small_folder, tmp_path, baseline, causal):
     for index in range(6):
         _drifting(small_folder / f"p{index}")
-    prepare("wfdb", tmp_path / "store", records=small_folder)
+    prepare(asked("wfdb", small_folder), tmp_path / "store")
     store = open_store(tmp_path / "store", "train")
     spec = BeatSpec(signal=store.signal_spec, baseline=baseline, causal=causal)
     data = store.cut(spec)
@@ -83,13 +84,13 @@ def test_a_damaged_baseline_is_refused_where_it_is_needed(small_store, small_fol
         store.cut(BeatSpec(signal=store.signal_spec, baseline="none"))
     assert "\n" not in str(caught.value)
     # Preparing again mends it.
-    assert prepare("wfdb", small_store, records=small_folder) == before
+    assert prepare(asked("wfdb", small_folder), small_store) == before
     assert len(store.cut(BeatSpec(signal=store.signal_spec, baseline="none")))
 
 
 def test_a_store_without_baseline_removal_has_none_to_give_back(small_folder, tmp_path):
     signal = SignalSpec(leads=("II", "V1"), baseline="none")
-    prepare("wfdb", tmp_path / "store", records=small_folder, signal=signal)
+    prepare(asked("wfdb", small_folder, signal=signal), tmp_path / "store")
     assert not list((tmp_path / "store").rglob("baseline.npy"))
     store = open_store(tmp_path / "store", "train")
     for baseline in ("none", "high-pass"):

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from data_requests import asked
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -247,7 +248,7 @@ def test_bad_input_is_refused_in_one_line_and_leaves_nothing(small_folder, tmp_p
     given_settings = {"source": "wfdb", "records": small_folder}
     given_settings |= changes if isinstance(changes, dict) else {}
     with pytest.raises(DataError, match=message) as caught:
-        prepare(out=tmp_path / "store", **given_settings)
+        prepare(asked(**given_settings), tmp_path / "store")
     assert "\n" not in str(caught.value)
     assert {path.name for path in tmp_path.iterdir()} == {"recordings"}
 
@@ -294,4 +295,4 @@ def test_whatever_bytes_a_record_has_it_is_read_or_refused_in_one_line(
 def test_a_header_that_may_not_be_read_is_refused(small_folder, tmp_path):
     (small_folder / "p3.hea").chmod(0)
     with pytest.raises(DataError, match="must be readable"):
-        prepare("wfdb", tmp_path / "store", records=small_folder)
+        prepare(asked("wfdb", small_folder), tmp_path / "store")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import wfdb
+from data_requests import asked
 
 from data_prep.errors import DataError
 from data_prep.io.record import read_header, read_record, write_annotations, write_record
@@ -157,7 +158,7 @@ def test_parts_are_no_records_of_their_own(tmp_path, write_patient):
         write_patient(tmp_path, f"p{index}", seed=index)
     _parts(tmp_path)
     write_annotations(tmp_path / "r", "atr", samples=[300, 500], symbols=["N", "N"], fs_hz=250)
-    summary = make_plan("wfdb", records=tmp_path).summary()
+    summary = make_plan(asked("wfdb", tmp_path)).summary()
     names = summary["records"]["train"] + summary["records"]["test"]
     assert sorted(names) == ["p0", "p1", "p2", "p3", "r"]
 
@@ -191,7 +192,7 @@ def test_what_was_assumed_is_said_for_each_record(small_folder, tmp_path):
     write_annotations(
         small_folder / "p3", "man", samples=record.beats + 1, symbols=record.symbols, fs_hz=250
     )
-    manifest = prepare("wfdb", tmp_path / "store", records=small_folder, annotators=("atr", "man"))
+    manifest = prepare(asked("wfdb", small_folder, annotators=("atr", "man")), tmp_path / "store")
     assert sorted((entry["record"], entry["note"]) for entry in manifest["notes"]) == [
         ("p0", "lead II has no gain: 200 steps a mV were assumed"),
         ("p1", "lead ECG1 was taken for MLII/II/#0 by its position"),
@@ -215,7 +216,7 @@ def test_a_preferred_annotator_is_taken_where_it_is(small_folder):
         symbols=record.symbols[:50],
         fs_hz=250,
     )
-    plan = make_plan("wfdb", records=small_folder, annotators=("man", "atr"))
+    plan = make_plan(asked("wfdb", small_folder, annotators=("man", "atr")))
     n_beats = {planned.ref.name: len(planned.y) for planned in plan.records}
     assert n_beats == {f"p{i}": 50 if i == 3 else 60 for i in range(6)}
 
@@ -223,10 +224,10 @@ def test_a_preferred_annotator_is_taken_where_it_is(small_folder):
 def test_leads_that_differ_from_record_to_record(small_folder, write_patient):
     write_patient(small_folder, "other", leads=("aVF", "III"), seed=9)
     write_patient(small_folder, "turned", leads=("V1", "II"), seed=8)
-    by_name = make_plan("wfdb", records=small_folder, signal=_signal("II", "V1")).summary()
+    by_name = make_plan(asked("wfdb", small_folder, signal=_signal("II", "V1"))).summary()
     assert [entry["record"] for entry in by_name["left_out"]] == ["other"]
     assert "must have a lead II" in by_name["left_out"][0]["reason"]
-    by_place = make_plan("wfdb", records=small_folder, signal=_signal("II/#0", "V1/#1")).summary()
+    by_place = make_plan(asked("wfdb", small_folder, signal=_signal("II/#0", "V1/#1"))).summary()
     assert by_place["left_out"] == []
     assert {entry["record"] for entry in by_place["notes"]} == {"other"}
 
@@ -241,7 +242,7 @@ def test_rates_and_lengths_may_differ_from_record_to_record(tmp_path, write_pati
     rates = [128.0, 180.0, 250.0, 257.0, 500.0, 1000.0]
     for index, fs_hz in enumerate(rates):
         write_patient(tmp_path, f"p{index}", seed=index, fs_hz=fs_hz, n_beats=30 + index)
-    prepare("wfdb", tmp_path / "store", records=tmp_path)
+    prepare(asked("wfdb", tmp_path), tmp_path / "store")
     peaks = []
     for side in ("train", "test"):
         store = open_store(tmp_path / "store", side)
@@ -262,7 +263,7 @@ def test_seconds_without_signal_are_counted_lead_by_lead(small_folder, tmp_path)
     signal[2000:3000, 0] = np.nan
     signal[5000:5500, 1] = np.nan
     write_record(small_folder / "p1", signal=signal, fs_hz=250, leads=record.leads)
-    manifest = prepare("wfdb", tmp_path / "store", records=small_folder)
+    manifest = prepare(asked("wfdb", small_folder), tmp_path / "store")
     assert manifest["gaps"] == [
         {"record": "p1", "lead": "II", "bridged_s": 0.036, "zeroed_s": 4.0},
         {"record": "p1", "lead": "V1", "bridged_s": 0.0, "zeroed_s": 2.0},

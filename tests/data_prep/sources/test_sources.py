@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_requests import asked
 
 from data_prep import sources
 from data_prep.beats.beat_spec import BeatSpec
@@ -142,8 +143,8 @@ def test_the_carriers_of_rare_classes_are_spread_over_the_folds_of_ds1(mitdb_dir
 
 @pytest.mark.real
 def test_the_strict_split_leaves_201_out(mitdb_dir):
-    strict = make_plan("mitdb", records=mitdb_dir, split="strict").summary()
-    standard = make_plan("mitdb", records=mitdb_dir).summary()
+    strict = make_plan(asked("mitdb", mitdb_dir, split="strict")).summary()
+    standard = make_plan(asked("mitdb", mitdb_dir)).summary()
     assert set(standard["records"]["train"]) - set(strict["records"]["train"]) == {"201"}
     assert standard["records"]["test"] == strict["records"]["test"]
     assert Counter(entry["record"] for entry in strict["left_out"]) == Counter([*PACED, "201"])
@@ -153,7 +154,7 @@ def test_the_strict_split_leaves_201_out(mitdb_dir):
 def test_a_lead_that_a_record_of_mitdb_lacks_is_refused(mitdb_dir):
     spec = sources.load("mitdb").signal
     with pytest.raises(DataError, match="must have a lead V5"):
-        make_plan("mitdb", records=mitdb_dir, signal=type(spec)(leads=("MLII", "V5")))
+        make_plan(asked("mitdb", mitdb_dir, signal=type(spec)(leads=("MLII", "V5"))))
 
 
 @pytest.mark.real
@@ -161,7 +162,7 @@ def test_mitdb_as_a_folder_of_ones_own(mitdb_dir, tmp_path):
     for name in ("100", "106", "114", "207", "208", "209", "223", "232"):
         for extension in ("hea", "dat", "atr"):
             shutil.copy(mitdb_dir / f"{name}.{extension}", tmp_path)
-    manifest = make_plan("wfdb", records=tmp_path).summary()
+    manifest = make_plan(asked("wfdb", tmp_path)).summary()
     assert sum(len(names) for names in manifest["records"].values()) == 8
     for side in ("train", "test"):
         assert all(manifest["counts"][side][name] > 0 for name in "NSV")

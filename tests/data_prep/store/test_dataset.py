@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from data_requests import asked
 
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.beats.cutting import cut_beats
@@ -98,7 +99,7 @@ def test_a_beat_without_a_class_stays_in_the_rhythm(small_folder, tmp_path, writ
     write_annotations(path, "atr", samples=record.beats, symbols=symbols, fs_hz=250)
     labels = tmp_path / "labels.toml"
     labels.write_text('"N" = "N"\n"V" = "V"\n"F" = "F"\n"A" = "S"\n')
-    manifest = prepare("wfdb", tmp_path / "store", records=small_folder, labels=labels)
+    manifest = prepare(asked("wfdb", small_folder, labels=labels), tmp_path / "store")
     assert manifest["dropped_beats"] == [
         {"record": "p0", "symbol": "?", "beats": 1, "reason": "its symbol has no class"}
     ]

@@ -1,5 +1,6 @@
 """Same input, same fingerprint; anything else, another one."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from data_requests import asked
 
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.io.record import read_annotations, read_record, write_annotations, write_record
@@ -28,7 +30,7 @@ def split(tmp_path):
 def _fingerprint(folder, tmp_path, split, **settings):
     out = tmp_path / "store"
     settings = {"signal": SIGNAL, "split": str(split), **settings}
-    found = prepare("wfdb", out, records=folder, **settings)["fingerprint"]
+    found = prepare(asked("wfdb", folder, **settings), out)["fingerprint"]
     shutil.rmtree(out)
     return found
 
@@ -40,14 +42,16 @@ def test_place_time_process_and_order_do_not_matter(small_folder, tmp_path, spli
         os.utime(file, (0, 0))
     assert _fingerprint(elsewhere, tmp_path, split) == first
     code = (
-        "import sys; from pathlib import Path; from data_prep.store.prepare import prepare\n"
-        "from data_prep.dsp.signal_spec import SignalSpec\n"
-        "print(prepare('wfdb', Path(sys.argv[2]), records=Path(sys.argv[1]), split=sys.argv[3],"
-        " signal=SignalSpec(leads=('II', 'V1')))['fingerprint'])"
+        "import json, sys; from pathlib import Path; from data_prep.store.prepare import prepare\n"
+        "from data_prep.store.request import DataRequest\n"
+        "request = DataRequest.from_json(json.loads(sys.argv[1]))\n"
+        "print(prepare(request, Path(sys.argv[2]))['fingerprint'])"
     )
+    asked_for = asked("wfdb", elsewhere, signal=SIGNAL, split=str(split))
+    request = json.dumps(asked_for.to_json())
     for seed in ("1", "2"):
         result = subprocess.run(
-            [sys.executable, "-c", code, elsewhere, tmp_path / f"s{seed}", split],
+            [sys.executable, "-c", code, request, tmp_path / f"s{seed}"],
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,
             text=True,
@@ -167,7 +171,7 @@ def test_a_changed_record_changes_it(small_folder, tmp_path, split, change):
 @pytest.mark.parametrize("change", [None, *CHANGES])
 def test_a_stamp_changes_with_the_files_and_settings(small_folder, tmp_path, split, change):
     def stamped(**settings):
-        return stamp("wfdb", records=small_folder, signal=SIGNAL, split=str(split), **settings)
+        return stamp(asked("wfdb", small_folder, signal=SIGNAL, split=str(split), **settings))
 
     for file in small_folder.iterdir():
         os.utime(file, (0, 0))  # so that what is written below has another time
@@ -187,7 +191,7 @@ def test_a_stamp_knows_the_files_of_a_record_in_parts(small_folder, split):
         length = header.read_text().split()[3]
         (small_folder / f"{name}.hea").write_text(f"{name}/1 2 250 {length}\n{name}_1 {length}\n")
         (small_folder / f"{name}_1.atr").rename(small_folder / f"{name}.atr")
-    before = stamp("wfdb", records=small_folder)
+    before = stamp(asked("wfdb", small_folder))
     os.utime(small_folder / "p1_1.dat", (0, 0))
-    assert stamp("wfdb", records=small_folder) != before
-    assert stamp("wfdb", records=small_folder, signal=SIGNAL) != before
+    assert stamp(asked("wfdb", small_folder)) != before
+    assert stamp(asked("wfdb", small_folder, signal=SIGNAL)) != before

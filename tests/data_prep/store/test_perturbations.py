@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from data_requests import asked
 
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.dsp.filters import condition_parts, resample
@@ -107,7 +108,7 @@ def test_what_is_missing_stays_missing(small_folder, tmp_path):
         write_record(
             small_folder / header.stem, signal=raw.signal, fs_hz=raw.fs_hz, leads=raw.leads
         )
-    prepare("wfdb", tmp_path / "store", records=small_folder)
+    prepare(asked("wfdb", small_folder), tmp_path / "store")
     store = open_store(tmp_path / "store", "train")
     noise = perturbations.draw(store, "muscle noise", np.random.default_rng(0))
     for found in (perturbations.noisy(store, noise, 0), perturbations.at_rate(store, 500)):

@@ -2,6 +2,7 @@ import json
 import os
 
 import pytest
+from data_requests import asked
 
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
@@ -17,7 +18,7 @@ def _tree(folder):
 
 def test_a_store_holds_every_beat_of_every_patient(small_folder, tmp_path):
     events = []
-    manifest = prepare("wfdb", tmp_path / "a/b/store", records=small_folder, on_event=events.append)
+    manifest = prepare(asked("wfdb", small_folder), tmp_path / "a/b/store", on_event=events.append)
     assert manifest == json.loads((tmp_path / "a/b/store" / MANIFEST).read_text())
     counts = manifest["counts"]
     assert sum(sum(side.values()) for side in counts.values()) == 6 * 60
@@ -35,20 +36,20 @@ def test_a_store_holds_every_beat_of_every_patient(small_folder, tmp_path):
 
 def test_a_plan_says_what_the_manifest_will_say_and_writes_nothing(small_folder, tmp_path):
     before = _tree(tmp_path)
-    summary = make_plan("wfdb", records=small_folder).summary()
+    summary = make_plan(asked("wfdb", small_folder)).summary()
     assert _tree(tmp_path) == before
-    manifest = prepare("wfdb", tmp_path / "store", records=small_folder)
+    manifest = prepare(asked("wfdb", small_folder), tmp_path / "store")
     assert {name: manifest[name] for name in summary} == summary
 
 
 def test_an_own_store_is_left_as_it_is_and_a_damaged_one_made_again(small_folder, tmp_path):
     out = tmp_path / "store"
-    first = prepare("wfdb", out, records=small_folder)
+    first = prepare(asked("wfdb", small_folder), out)
     before = (out / MANIFEST).stat().st_mtime_ns
-    assert prepare("wfdb", out, records=small_folder) == first
+    assert prepare(asked("wfdb", small_folder), out) == first
     assert (out / MANIFEST).stat().st_mtime_ns == before
     (out / "train" / "signal.npy").write_bytes(b"")
-    assert prepare("wfdb", out, records=small_folder) == first
+    assert prepare(asked("wfdb", small_folder), out) == first
     assert len(open_store(out, "train").records) == len(first["records"]["train"])
     assert {path.name for path in tmp_path.iterdir()} == {"recordings", "store"}
 
@@ -57,12 +58,12 @@ def test_a_store_of_other_settings_or_recordings_is_not_touched(
     small_folder, tmp_path, write_patient
 ):
     out = tmp_path / "store"
-    first = prepare("wfdb", out, records=small_folder)
+    first = prepare(asked("wfdb", small_folder), out)
     with pytest.raises(DataError, match="same settings"):
-        prepare("wfdb", out, records=small_folder, signal=SignalSpec(leads=("II", "V1")))
+        prepare(asked("wfdb", small_folder, signal=SignalSpec(leads=("II", "V1"))), out)
     write_patient(small_folder, "p1", seed=99)
     with pytest.raises(DataError, match="same recordings"):
-        prepare("wfdb", out, records=small_folder)
+        prepare(asked("wfdb", small_folder), out)
     assert json.loads((out / MANIFEST).read_text()) == first
     assert {path.name for path in tmp_path.iterdir()} == {"recordings", "store"}
 
@@ -72,23 +73,23 @@ def test_a_folder_that_is_not_a_store_is_never_overwritten(small_folder, tmp_pat
     out.mkdir()
     (out / "chapter1.txt").write_text("years of work")
     with pytest.raises(DataError, match="holds other files"):
-        prepare("wfdb", out, records=small_folder)
+        prepare(asked("wfdb", small_folder), out)
     assert (out / "chapter1.txt").read_text() == "years of work"
     with pytest.raises(DataError):
-        prepare("wfdb", out / "chapter1.txt", records=small_folder)
+        prepare(asked("wfdb", small_folder), out / "chapter1.txt")
     assert _tree(out) == {"chapter1.txt"}
 
 
 def test_an_empty_folder_may_be_filled(small_folder, tmp_path):
     (tmp_path / "store").mkdir()
-    prepare("wfdb", tmp_path / "store", records=small_folder)
+    prepare(asked("wfdb", small_folder), tmp_path / "store")
     open_store(tmp_path / "store", "test")
 
 
 def test_an_output_that_cannot_be_written_is_refused(small_folder, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="can be written"):
-        prepare("wfdb", tmp_path / "file" / "store", records=small_folder)
+        prepare(asked("wfdb", small_folder), tmp_path / "file" / "store")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -96,7 +97,7 @@ def test_a_folder_without_permission_is_refused(small_folder, tmp_path):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o500)
     with pytest.raises(DataError, match="can be written"):
-        prepare("wfdb", closed / "store", records=small_folder)
+        prepare(asked("wfdb", small_folder), closed / "store")
 
 
 def test_a_failure_half_way_leaves_nothing(small_folder, tmp_path):
@@ -105,14 +106,14 @@ def test_a_failure_half_way_leaves_nothing(small_folder, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        prepare("wfdb", tmp_path / "store", records=small_folder, on_event=stop)
+        prepare(asked("wfdb", small_folder), tmp_path / "store", on_event=stop)
     assert {path.name for path in tmp_path.iterdir()} == {"recordings"}
 
 
 def test_several_records_of_a_patient_stay_together(small_folder, tmp_path):
     table = tmp_path / "patients.csv"
     table.write_text("record,patient\n" + "".join(f"p{i},person{i // 2}\n" for i in range(6)))
-    manifest = prepare("wfdb", tmp_path / "store", records=small_folder, patients=table)
+    manifest = prepare(asked("wfdb", small_folder, patients=table), tmp_path / "store")
     sides = manifest["patients"]
     assert sorted(sides["train"] + sides["test"]) == ["person0", "person1", "person2"]
     for side in ("train", "test"):
@@ -129,7 +130,7 @@ def test_what_is_left_out_is_counted_with_its_reason(small_folder, tmp_path, wri
     write_patient(small_folder, "unnamed", seed=9)
     split = tmp_path / "split.toml"
     split.write_text('train = ["p0", "p1", "p2", "one_lead"]\ntest = ["p3", "p4", "p5"]\n')
-    manifest = prepare("wfdb", tmp_path / "store", records=small_folder, split=str(split))
+    manifest = prepare(asked("wfdb", small_folder, split=str(split)), tmp_path / "store")
     left_out = {entry["record"]: entry for entry in manifest["left_out"]}
     assert left_out["no_beats"]["reason"] == "it has no beats"
     assert left_out["unnamed"]["reason"] == "not named in split.toml"
@@ -142,7 +143,7 @@ def test_gaps_are_counted(small_folder, tmp_path):
     data = bytearray((small_folder / "p2.dat").read_bytes())
     data[400:440] = b"\x00\x80" * 20  # the invalid sample of format 16
     (small_folder / "p2.dat").write_bytes(data)
-    manifest = prepare("wfdb", tmp_path / "store", records=small_folder)
+    manifest = prepare(asked("wfdb", small_folder), tmp_path / "store")
     side = "train" if "p2" in manifest["records"]["train"] else "test"
     records = {record.name: record for record in open_store(tmp_path / "store", side).records}
     assert {name: r.invalid_samples for name, r in records.items() if r.invalid_samples} == {
