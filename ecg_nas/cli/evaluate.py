@@ -34,6 +34,7 @@ def _refuse_old(ctx: click.Context, param: click.Parameter, value: str | None) -
     hidden=True,
     expose_value=False,
     callback=_refuse_old,
+    help="What --split was called before.",
 )
 @click.option(
     "--side",

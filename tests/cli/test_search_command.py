@@ -162,6 +162,8 @@ def test_a_corrupt_store_is_one_line_and_hides_no_other_run(copied, words):
         (["--data", "nowhere"], 2, "mitdb"),
         (["--data", "."], 2, "manifest.json"),
         (["--data", "wfdb"], 2, "--records"),
+        (["--data", "mitdb", "--data", "synthetic"], 2, "cannot be joined"),
+        (["--data", "mitdb=missing"], 2, "missing"),
         (["--data", "mitdb", "--records", "missing"], 2, "missing"),
         (["--device", "tpu"], 2, "device"),
         (["--workers", 0], 2, "--workers"),

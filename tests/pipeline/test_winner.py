@@ -199,5 +199,5 @@ def test_another_candidate_is_exported_and_kept_in_the_run(run, whole):
 def gone(run):
     """Return the settings of the run as if its data had lain elsewhere."""
     saved = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    saved["settings"]["data"] = str(run / "no store")
+    saved["settings"]["data"]["sets"][0]["records"] = str(run / "no store")
     return json.dumps(saved)
