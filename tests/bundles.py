@@ -8,7 +8,7 @@ from data_prep.beats.beat_spec import BeatSpec
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.io.record import write_annotations, write_record
 from ecg_nas.export.bundle_writer import Int8Plan, write_bundle
-from ecg_nas.export.onnx import example_inputs
+from ecg_nas.export.onnx import DeployedNetwork, example_inputs
 from ecg_nas.export.quantize import gate
 from search_spaces import Architecture
 
@@ -75,12 +75,9 @@ def tiny_bundle(
     spec = spec or BeatSpec(signal=SIGNAL, reference_beat=True)
     write_bundle(
         out,
-        module=tiny_network(spec, seed),
-        architecture=tiny_architecture(spec),
-        spec=spec,
+        DeployedNetwork(tiny_network(spec, seed), spec, temperature=temperature),
+        tiny_architecture(spec),
         training=TRAINING | training,
-        classes=spec.signal.classes,
-        temperature=temperature,
         int8=int8,
         template=template,
         usual_qrs=usual_qrs,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.beats.beat_spec import BeatSpec
 from ecg_nas.bundle.atomic_folder import placed
 from ecg_nas.bundle.manifest import (
     FORMAT,
@@ -49,7 +48,6 @@ from search_spaces._cost import count
 
 if TYPE_CHECKING:
     from onnx import ModelProto
-    from torch import nn
 
 _GOLDEN_BEATS = 16
 _NO_INT8 = Int8(refused="", gate={}, golden_difference=None, promised_difference=None)
@@ -80,37 +78,31 @@ class Int8Plan:
 
 def write_bundle(
     out: Path,
-    *,
-    module: nn.Module,
+    network: onnx.DeployedNetwork,
     architecture: Architecture,
-    spec: BeatSpec,
+    *,
     training: Mapping[str, Any],
-    classes: Sequence[str],
-    temperature: float = 1.0,
     int8: Int8Plan | None = None,
     template: ModelProto | None = None,
     robustness: Sequence[Condition] | None = None,
     usual_qrs: NDArray[np.float64] | None = None,
 ) -> Manifest:
-    """Export ``module`` into the folder ``out``, verified against torch before it is put there.
+    """Export ``network`` into the folder ``out``, verified against torch before it is put there.
 
     The same weights and arguments give the same bytes.
 
     Args:
         out: New or empty folder, or an earlier bundle, which is replaced.
-        module: The trained network, as ``SearchSpace.build`` made it.
+        network: The trained network, with how its beats were cut and its temperature.
         architecture: Its architecture.
-        spec: How its beats were cut.
         training: JSON-able facts on the training; never figures of test patients. ``evaluate``
             and the card read ``source``, ``split``, ``fingerprint``, ``fold_score``, ``folds``
             (the metrics of the search's evaluation), ``held_out`` (see
             :func:`ecg_nas.metrics.out_of_fold.facts_of`), ``method``, ``space`` and ``seeds``.
             Lists of ``patients`` are written as their number.
-        classes: Names of the network's outputs, in order.
-        temperature: What the outputs are divided by before the softmax.
         int8: How to make the INT8 model; ``None`` for none.
-        template: What :func:`ecg_nas.export.onnx.to_template` made of this architecture with this
-            temperature; made anew if not given, in some seconds.
+        template: What :func:`ecg_nas.export.onnx.to_template` made of ``network``; made anew if
+            not given, in some seconds.
         robustness: What noise, altered leads and other rates do to held-out training patients.
         usual_qrs: What :func:`data_prep.beats.polarity.usual_qrs_of` made of the training
             patients.
@@ -119,42 +111,37 @@ def write_bundle(
         The manifest that was written.
 
     Raises:
-        BundleError: If ``out`` holds something else, ``training`` is no JSON, or the exported
-            model does not give what torch gives.
+        BundleError: If ``out`` holds something else, ``training`` is no JSON, the network's
+            outputs are not the classes of its data, or the exported model does not give what
+            torch gives.
     """
-    if tuple(classes) != tuple(spec.signal.classes):
-        raise BundleError(
-            f"the outputs must be the classes of the data {', '.join(spec.signal.classes)}; "
-            f"got {', '.join(classes)}"
-        )
     try:
         json.dumps(training, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise BundleError(f"the facts on the training must be JSON: {error}") from error
     plan = int8 or Int8Plan(verdict={"refused": "it was not asked for"})
+    facts = {
+        "training": without_names(training),
+        "robustness": None if robustness is None else list(robustness),
+        "usual_qrs": None if usual_qrs is None else usual_qrs.round(4).tolist(),
+    }
     with placed(out) as part:
-        facts = {
-            "training": without_names(training),
-            "robustness": None if robustness is None else list(robustness),
-            "usual_qrs": None if usual_qrs is None else usual_qrs.round(4).tolist(),
-        }
-        return _fill(part, module, architecture, spec, facts, temperature, plan, template)
+        return _fill(part, network, architecture, facts, plan, template)
 
 
 def _fill(
     folder: Path,
-    module: nn.Module,
+    network: onnx.DeployedNetwork,
     architecture: Architecture,
-    spec: BeatSpec,
     facts: Mapping[str, Any],
-    temperature: float,
     plan: Int8Plan,
     template: ModelProto | None,
 ) -> Manifest:
-    network = onnx.DeployedNetwork(module, spec, temperature=temperature)
-    model = onnx.with_weights(template or onnx.to_template(network, spec), network)
+    spec = network.spec
     golden = onnx.example_inputs(spec, generator("golden", architecture.key), beats=_GOLDEN_BEATS)
     expected = onnx.run_torch(network, golden)
+    _refuse_other_outputs(expected.shape[1], spec.signal.classes)
+    model = onnx.with_weights(template or onnx.to_template(network), network)
     cost = count(
         network.network, leads=spec.channels, samples=spec.samples, context=len(spec.context_names)
     )
@@ -179,7 +166,7 @@ def _fill(
         opset=onnx.OPSET,
         ir_version=int(model.ir_version),
         architecture={"key": architecture.key, **architecture.to_json()},
-        temperature=temperature,
+        temperature=network.temperature,
         int8=_NO_INT8,
         **facts,
         versions={name: version(name) for name in _LIBRARIES},
@@ -196,8 +183,16 @@ def _fill(
     (folder / SBOM).write_text(bill_of_materials(), encoding="utf-8")
     whole = finish(folder, replace(bare, int8=int8))
     verify(folder)
-    _check_parity(folder, network, spec)
+    _check_parity(folder, network)
     return whole
+
+
+def _refuse_other_outputs(n_outputs: int, classes: Sequence[str]) -> None:
+    if n_outputs != len(classes):
+        raise BundleError(
+            f"the outputs must be the classes of the data, {', '.join(classes)}; the network has "
+            f"{n_outputs}: build it for these data"
+        )
 
 
 def _tensor(name: str, shape: tuple[int, ...]) -> Tensor:
@@ -240,13 +235,13 @@ def _without_refusal(plan: Int8Plan) -> dict[str, Any]:
     return {name: value for name, value in plan.verdict.items() if name != "refused"}
 
 
-def _check_parity(folder: Path, network: onnx.DeployedNetwork, spec: BeatSpec) -> None:
+def _check_parity(folder: Path, network: onnx.DeployedNetwork) -> None:
     """Compare onnxruntime with torch on further beats, one at a time and many."""
     from ecg_nas.inference.classifier import Classifier
 
     classifier = Classifier(load(folder))
     for beats in (1, 2, 300):
-        inputs = onnx.example_inputs(spec, generator("parity", beats), beats=beats)
+        inputs = onnx.example_inputs(network.spec, generator("parity", beats), beats=beats)
         difference = _largest_difference(classifier.run(inputs), onnx.run_torch(network, inputs))
         if not difference <= TOLERANCE:
             raise BundleError(

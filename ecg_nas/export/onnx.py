@@ -37,6 +37,7 @@ class DeployedNetwork(nn.Module):
 
     def __init__(self, network: nn.Module, spec: BeatSpec, *, temperature: float = 1.0) -> None:
         super().__init__()
+        self.spec = spec
         self.temperature = temperature
         self.network = copy.deepcopy(network).cpu().float()
         self.leads = len(spec.signal.leads)
@@ -111,13 +112,13 @@ def run_torch(
     return np.asarray(output.numpy(), dtype=np.float32)
 
 
-def to_onnx(network: DeployedNetwork, spec: BeatSpec) -> onnx.ModelProto:
+def to_onnx(network: DeployedNetwork) -> onnx.ModelProto:
     """Return ``network`` as one checked ONNX model with a free beat axis.
 
     The same weights give the same bytes. Nothing of the machine that exported it is left inside:
     the exporter notes source paths and lines on every node.
     """
-    return with_weights(to_template(network, spec), network)
+    return with_weights(to_template(network), network)
 
 
 def with_weights(template: onnx.ModelProto, network: DeployedNetwork) -> onnx.ModelProto:
@@ -147,10 +148,10 @@ def with_weights(template: onnx.ModelProto, network: DeployedNetwork) -> onnx.Mo
     return model
 
 
-def to_template(network: DeployedNetwork, spec: BeatSpec) -> onnx.ModelProto:
+def to_template(network: DeployedNetwork) -> onnx.ModelProto:
     """Return ``network`` as an ONNX model whose weights still are those of the modules, by name."""
     # Three beats: the exporter takes sizes 0 and 1 for constants.
-    example = example_inputs(spec, np.random.default_rng(0), beats=3)
+    example = example_inputs(network.spec, np.random.default_rng(0), beats=3)
     tensors = {name: torch.from_numpy(values) for name, values in example.items()}
     beats = torch.export.Dim("beats")
     with _quiet_exporter():

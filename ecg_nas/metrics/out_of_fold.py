@@ -1,4 +1,4 @@
-"""What the outputs for held-out patients tell: a temperature, and figures with their intervals."""
+"""What out-of-fold outputs tell: a temperature, and figures with their intervals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ecg_nas.seeds import generator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldOut:
+class OutOfFold:
     """A network's outputs for every training patient, each time trained without that patient.
 
     Attributes:
@@ -55,11 +55,11 @@ class HeldOut:
         np.savez(file, **arrays)
 
 
-def facts_of(outputs: HeldOut, *, named: bool) -> dict[str, Any]:
+def facts_of(outputs: OutOfFold, *, named: bool) -> dict[str, Any]:
     """Return temperature and figures of ``outputs``, JSON-able.
 
     Args:
-        outputs: Outputs for held-out patients.
+        outputs: Out-of-fold outputs.
         named: Whether patients are called by their names, not by numbers from 1.
 
     Returns:
@@ -103,7 +103,7 @@ def facts_of(outputs: HeldOut, *, named: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _calibration_errors(outputs: HeldOut, n_folds: int) -> dict[str, float | None]:
+def _calibration_errors(outputs: OutOfFold, n_folds: int) -> dict[str, float | None]:
     cooled = outputs.logits.astype(np.float64)
     for fold in range(n_folds):
         own = outputs.fold == fold

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
-from data_prep.store.dataset import open_store
-from ecg_nas.bundle.manifest import load
-from ecg_nas.errors import BundleError, RunError
+from data_prep.store.dataset import SignalStore, open_store
+from ecg_nas.errors import RunError
 from ecg_nas.methods.engine.run_store import RunStore, StoredEvaluation
-from ecg_nas.pipeline.final_model import finish
-from ecg_nas.pipeline.final_training import best_of
+from ecg_nas.pipeline.final_model import FinalModel, best_of
+from ecg_nas.pipeline.final_steps import steps_of
+from ecg_nas.pipeline.step import run_steps
 from ecg_nas.runs import config as settings
-from ecg_nas.runs import evaluator_factory
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.data import store_folder
 from ecg_nas.runs.folder import read_json, working_on
@@ -22,13 +22,14 @@ from ecg_nas.runs.folder import read_json, working_on
 def bundle_of(run: Path, key: str, *, on_event: OnEvent = ignore) -> Path:
     """Return the bundle of the candidate ``key`` of a run, made as the winner's if need be.
 
-    What was trained is kept in the run's folder, so an interrupted call goes on and a repeated one
-    trains nothing.
+    What was trained stays in the run's folder, so an interrupted call goes on and a repeated one
+    trains nothing, and needs no data.
 
     Args:
         run: Folder of a run, not in use.
         key: Key of an evaluated architecture, or its beginning.
-        on_event: Called with the events of the winner's stages; see ``runs.execute.execute``.
+        on_event: Called with the events of the steps that follow a search; see
+            ``main_job.execute``.
 
     Raises:
         RunError: If there is no such candidate, it failed in the search, or the data of the run
@@ -41,20 +42,22 @@ def bundle_of(run: Path, key: str, *, on_event: OnEvent = ignore) -> Path:
         chosen = _find(run, evaluations, key)
         if folder.bundle.is_dir() and chosen.slot == best_of(evaluations).slot:
             return folder.bundle
-        model = folder.candidate(chosen.key)
-        try:
-            load(model.bundle)
-        except BundleError:  # none yet, or damaged
-            pass
-        else:
-            return model.bundle
         saved = read_json(folder.config)
-        config = evaluator_factory.settled(settings.from_json(saved["settings"]))
-        data = _data(run, config, saved["data"]["fingerprint"], on_event)
-        model.path.mkdir(parents=True, exist_ok=True)
-        facts = saved["data"]
-        finish(model, config, data, chosen, name=chosen.key, data=facts, on_event=on_event)
-    return model.bundle
+        config = settings.from_json(saved["settings"])
+        model = FinalModel(
+            folder.candidate(chosen.key),
+            config,
+            chosen,
+            name=chosen.key,
+            data=saved["data"],
+            open_signals=partial(_signals, run, config, saved["data"]["fingerprint"], on_event),
+        )
+        steps = steps_of(model)
+        if not all(step.done() for step in steps):
+            _refuse_missing_device(config)
+            model.folder.path.mkdir(parents=True, exist_ok=True)
+            run_steps(steps, on_event, total=len(steps))
+    return model.folder.bundle
 
 
 def _find(run: Path, evaluations: list[StoredEvaluation], key: str) -> StoredEvaluation:
@@ -71,18 +74,25 @@ def _find(run: Path, evaluations: list[StoredEvaluation], key: str) -> StoredEva
     return best_of(alike)
 
 
-def _data(run: Path, config: RunConfig, fingerprint: str, on_event: OnEvent) -> Path:
+def _refuse_missing_device(config: RunConfig) -> None:
+    from ecg_nas.runs.evaluator_factory import settled  # torch
+
+    settled(config)
+
+
+def _signals(run: Path, config: RunConfig, fingerprint: str, on_event: OnEvent) -> SignalStore:
+    """Open the training patients' side of the store that ``run`` was searched on."""
     try:
-        data = store_folder(config.data, on_event)
-        found = open_store(data, "train").fingerprint
+        found = open_store(store_folder(config.data, on_event), "train")
     except DataError as error:
         raise RunError(
             f"the data that {run} was searched on must be there to train another of its "
             f"candidates; {error}"
         ) from error
-    if found != fingerprint:
+    if found.fingerprint != fingerprint:
         raise RunError(
             f"the data that {run} was searched on must be there to train another of its "
-            f"candidates; {data} holds others (fingerprint {found}, not {fingerprint})"
+            f"candidates; {found.folder} holds others (fingerprint {found.fingerprint}, not "
+            f"{fingerprint})"
         )
-    return data
+    return found

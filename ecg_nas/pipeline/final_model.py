@@ -1,142 +1,249 @@
-"""From a trained candidate to its bundle."""
+"""The candidate that a run ends with: its files, its beats, cut once, and its trained networks."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from data_prep.beats.polarity import usual_qrs_of
-from data_prep.events import OnEvent
-from ecg_nas.bundle.manifest import Condition, load, without_names
-from ecg_nas.errors import BundleError
-from ecg_nas.methods.engine.run_store import StoredEvaluation
-from ecg_nas.pipeline import robustness
-from ecg_nas.pipeline.final_training import load_final, subject_of, train_final
-from ecg_nas.pipeline.out_of_fold_pass import judge
+import numpy as np
+from numpy.typing import NDArray
+
+from data_prep.beats.beat_spec import BeatSpec
+from data_prep.store.dataset import BeatDataset, SignalStore
+from ecg_nas import seeds
+from ecg_nas.errors import RunError
+from ecg_nas.evaluation.folds import Fold, hold_out
+from ecg_nas.evaluation.representation import beat_spec
+from ecg_nas.methods.engine.run_store import StoredEvaluation, leader
+from ecg_nas.pipeline.network_files import read_tensors
 from ecg_nas.runs.config import RunConfig
-from ecg_nas.runs.folder import ModelFolder, read_json
+from ecg_nas.runs.folder import ModelFolder, read_json, write_json
+from search_spaces import Architecture, SearchSpace, load
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+    from torch import Tensor, nn
+
+    from ecg_nas.export.onnx import DeployedNetwork
+    from ecg_nas.training.device_data import DeviceData
+
+LOGITS = "logits"  # beside the weights of a fold's network, whose names have dots
 
 
-def finish(
-    folder: ModelFolder,
-    config: RunConfig,
-    store: Path,
-    candidate: StoredEvaluation,
-    *,
-    name: str,
-    data: Mapping[str, Any],
-    on_event: OnEvent,
-) -> None:
-    """Train a candidate on all training patients, judge it on its folds, and write its bundle.
+def best_of(evaluations: Sequence[StoredEvaluation]) -> StoredEvaluation:
+    """Return the best evaluation, see ``run_store.leader``.
 
-    Each stage is passed over where it was done before.
+    Raises:
+        RunError: If none has a score.
+    """
+    best = leader(evaluations)
+    if best is None:
+        reason = evaluations[0].failure if evaluations else "the budget allowed none"
+        raise RunError(
+            f"at least one candidate must train to its end; none of {len(evaluations)} did, the "
+            f"first because: {reason}"
+        )
+    return best
+
+
+class FinalModel:
+    """A candidate that is trained to be exported; what its steps share is made once, when needed.
+
+    The store is opened once and the candidate's beats are cut once. The side of the test patients
+    is never opened. Importing and making one does not import torch.
 
     Args:
         folder: Where its files go.
         config: Settings of the run, the device settled.
-        store: The signal store.
-        candidate: What to train.
+        candidate: What came of it in the search.
         name: What to call it in the events.
         data: What the run's ``config.json`` says of its data.
-        on_event: Called with the events of ``runs.execute.execute``, from the training on.
-
-    Raises:
-        RunError: If the files cannot be written.
-        DivergedError: If a training diverges.
-        BundleError: If the exported model does not compute what torch does.
+        open_signals: Opens the side of the training patients.
     """
-    told: dict[str, Any] = {"device": config.device, "on_event": on_event}
-    on_event({"event": "stage", "text": f"training {name} on all training patients"})
-    train_final(folder, config, store, candidate, **told)
-    on_event({"event": "stage", "text": f"training {name}'s folds once more"})
-    judge(folder, config, store, candidate, **told)
-    on_event({"event": "stage", "text": f"asking {name}'s folds about altered recordings"})
-    robustness.measure(folder, config, store, candidate, device=config.device)
-    on_event({"event": "stage", "text": "exporting and verifying the classifier"})
-    export(folder, config, store, candidate, data=data, on_event=on_event)
 
+    def __init__(
+        self,
+        folder: ModelFolder,
+        config: RunConfig,
+        candidate: StoredEvaluation,
+        *,
+        name: str,
+        data: Mapping[str, Any],
+        open_signals: Callable[[], SignalStore],
+    ) -> None:
+        self.folder = folder
+        self.config = config
+        self.candidate = candidate
+        self.name = name
+        self.data = data
+        self._open_signals = open_signals
+        self._on_device: dict[str, DeviceData] = {}
 
-def export(
-    folder: ModelFolder,
-    config: RunConfig,
-    store: Path,
-    winner: StoredEvaluation,
-    *,
-    data: Mapping[str, Any],
-    on_event: OnEvent,
-) -> None:
-    """Write the bundle of the candidate in ``folder``, unless it is there.
+    # On disk
 
-    Args:
-        folder: A candidate that was trained, its folds too.
-        config: Settings of the run.
-        store: The signal store; not opened where the bundle is there.
-        winner: The candidate.
-        data: What the run's ``config.json`` says of its data.
-        on_event: Called with a ``stage`` where networks are fine-tuned for INT8.
+    def stored(self, file: Path) -> dict[str, Any] | None:
+        """Return the JSON in ``file`` if it is there and of this candidate.
 
-    Raises:
-        RunError: If files of the candidate are missing or damaged.
-        BundleError: If the exported model does not compute what torch does.
-        DivergedError: If fine-tuning for INT8 diverges.
-    """
-    final, held_out = read_json(folder.final), read_json(folder.held_out)
-    training = {
-        "source": data["source"],
-        "split": data["split"],
-        "fingerprint": data["fingerprint"],
-        "fold_score": final["score"],
-        "fold_scores_again": list(winner.again),
-        "folds": final["metrics"],
-        "held_out": {name: held_out[name] for name in held_out if name not in ("slot", "key")},
-        "patients": final["patients"],
-        "beats": final["beats"],
-        "recipe": final["training"],
-        "seeds": {"run": config.seed, "final": final["seed"]},
-        "method": config.method,
-        "space": config.space,
-        "weights": hashlib.sha256(folder.weights.read_bytes()).hexdigest(),
-    }
-    conditions = [Condition(**one) for one in read_json(folder.robustness)["conditions"]]
-    if _is_exported(folder, training, conditions):
-        return
-    from ecg_nas.export.bundle_writer import write_bundle  # onnx, seconds of import
-    from ecg_nas.export.onnx import DeployedNetwork, to_template
-    from ecg_nas.pipeline.int8_gate import plan
+        The settings are those of the run, which refuses others.
 
-    module, architecture, spec = load_final(folder, config)
-    temperature = held_out["temperature"]
-    network = DeployedNetwork(module, spec, temperature=temperature)
-    template = to_template(network, spec)
-    subject = subject_of(config, store, winner, device="cpu")
-    write_bundle(
-        folder.bundle,
-        module=module,
-        architecture=architecture,
-        spec=spec,
-        classes=spec.signal.classes,
-        temperature=temperature,
-        training=training,
-        int8=plan(folder, config, winner, subject, network, template, on_event=on_event),
-        template=template,
-        robustness=conditions,
-        usual_qrs=usual_qrs_of(subject.beats),
-    )
+        Raises:
+            RunError: If it cannot be read.
+        """
+        content = read_json(file) if file.exists() else {}
+        return content if content.get("slot") == self.candidate.slot else None
 
+    def store(self, file: Path, content: Mapping[str, Any]) -> None:
+        """Write ``content`` to ``file``, as of this candidate.
 
-def _is_exported(
-    folder: ModelFolder, training: Mapping[str, Any], conditions: list[Condition]
-) -> bool:
-    if not folder.bundle.exists():
-        return False
-    try:
-        manifest = load(folder.bundle).manifest
-    except BundleError:
-        return False  # altered, cut off or of an earlier format: written anew
-    return (
-        manifest.training == without_names(training)
-        and manifest.robustness == conditions
-        and manifest.usual_qrs is not None
-    )
+        Raises:
+            RunError: If it cannot be written.
+        """
+        write_json(file, {"slot": self.candidate.slot, **content})
+
+    # Beats
+
+    @cached_property
+    def signals(self) -> SignalStore:
+        """The side of the training patients."""
+        return self._open_signals()
+
+    @cached_property
+    def beats(self) -> BeatDataset:
+        """The beats of the training patients that have a class."""
+        return self.signals.cut(self.spec)
+
+    @cached_property
+    def folds(self) -> list[Fold]:
+        """The folds of the search's first repeat: every patient held out once."""
+        return hold_out(self.signals, replace(self.config.folds, repeats=1))
+
+    def beats_on(self, device: str) -> DeviceData:
+        """Return the beats as its network takes them, on ``device``."""
+        from ecg_nas.training.device_data import to_device
+
+        if device not in self._on_device:
+            self._on_device[device] = to_device(self.beats, device)
+        return self._on_device[device]
+
+    # What it is
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The search space that it is from."""
+        return load(self.config.space)
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        """Its architecture."""
+        return self.space.from_json(self.candidate.architecture)
+
+    @cached_property
+    def spec(self) -> BeatSpec:
+        """How its beats are cut."""
+        fixed = self.config.fixed_representation
+        return beat_spec(self.signals.signal_spec, self.architecture, fixed)
+
+    def build(self) -> nn.Module:
+        """Return its untrained network."""
+        from ecg_nas.evaluation.fold_training import builder
+
+        return builder(self.space, self.architecture, self.spec)()
+
+    # Trained networks
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """What was trained on all training patients.
+
+        Raises:
+            RunError: If its file is missing or damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        module = self.build()
+        try:
+            module.load_state_dict(load_file(self.folder.weights))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            first_line = str(error).splitlines()[0]
+            raise RunError(
+                f"{self.folder.weights} must hold the weights of the trained network "
+                f"({first_line}); remove {self.folder.final} and run the search again to train it "
+                "anew"
+            ) from error
+        return module.eval()
+
+    def fold_seed(self, index: int) -> int:
+        """Return the seed of the out-of-fold training of a fold."""
+        return seeds.derive(self.config.seed, "held out", self.candidate.slot, index)
+
+    @cached_property
+    def _fold_tensors(self) -> list[dict[str, Tensor]]:
+        return [self._tensors_of(index) for index in range(len(self.folds))]
+
+    def _tensors_of(self, index: int) -> dict[str, Tensor]:
+        file = self.folder.fold(index)
+        known = read_tensors(file, seed=self.fold_seed(index))
+        if known is None:
+            raise RunError(
+                f"{file} must hold the network of a fold, and does not; remove "
+                f"{self.folder.out_of_fold} and run the search again to train it anew"
+            )
+        return known
+
+    @cached_property
+    def out_of_fold_logits(self) -> NDArray[np.float32]:
+        """``(beats, classes)`` outputs for every beat by the network that did not know its patient.
+
+        Raises:
+            RunError: If the file of a fold is missing or damaged.
+        """
+        found = np.zeros((len(self.beats), len(self.spec.signal.classes)), dtype=np.float32)
+        for fold, tensors in zip(self.folds, self._fold_tensors, strict=True):
+            found[fold.held_out] = tensors[LOGITS].numpy()
+        return found
+
+    @property
+    def out_of_fold_classes(self) -> NDArray[np.int64]:
+        """``(beats,)`` what these outputs call every beat."""
+        classes: NDArray[np.int64] = self.out_of_fold_logits.argmax(axis=1)
+        return classes
+
+    def fold_network(self, index: int) -> nn.Module:
+        """Return a copy, on the CPU, of the network that did not know the patients of a fold.
+
+        Raises:
+            RunError: If the file of a fold is missing or damaged.
+        """
+        tensors = self._fold_tensors[index]
+        module = self.build()
+        module.load_state_dict({name: tensors[name] for name in tensors if name != LOGITS})
+        return module.eval()
+
+    @property
+    def temperature(self) -> float:
+        """What its outputs are divided by before the softmax, by the out-of-fold outputs."""
+        return float(read_json(self.folder.out_of_fold)["temperature"])
+
+    @property
+    def int8_verdict(self) -> dict[str, Any]:
+        """What INT8 costs on patients held out, and whether that is too much; see ``gate``."""
+        verdict: dict[str, Any] = read_json(self.folder.int8)["verdict"]
+        return verdict
+
+    @cached_property
+    def deployed(self) -> DeployedNetwork:
+        """The trained network as it is exported."""
+        from ecg_nas.export.onnx import DeployedNetwork
+
+        return DeployedNetwork(self.network, self.spec, temperature=self.temperature)
+
+    @cached_property
+    def template(self) -> ModelProto:
+        """Its ONNX form, which takes the weights of its fold networks, too."""
+        from ecg_nas.export.onnx import to_template
+
+        return to_template(self.deployed)

@@ -1,11 +1,12 @@
-"""The main job: prepare, search, train the winner, export, report; each stage resumable."""
+"""The main job: prepare, search, confirm, make the final model, report; each step resumable."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -13,13 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.events import OnEvent, ignore
+from data_prep.store.dataset import open_store
 from ecg_nas.errors import RunError
+from ecg_nas.evaluation.base import Evaluator
 from ecg_nas.evaluation.weight_inheritance import parent_of
 from ecg_nas.methods.engine import search_loop
 from ecg_nas.methods.engine.run_store import RunStore, StoredEvaluation
-from ecg_nas.pipeline.confirm import confirm
-from ecg_nas.pipeline.final_model import finish
-from ecg_nas.pipeline.final_training import best_of
+from ecg_nas.pipeline.confirm import confirm, missing_repeats
+from ecg_nas.pipeline.final_model import FinalModel, best_of
+from ecg_nas.pipeline.final_steps import N_STEPS as N_FINAL_STEPS
+from ecg_nas.pipeline.final_steps import steps_of
+from ecg_nas.pipeline.step import Step, never, run_steps
 from ecg_nas.runs import config as settings
 from ecg_nas.runs import evaluator_factory, provenance
 from ecg_nas.runs.config import RunConfig
@@ -65,25 +70,63 @@ def execute(
         # Before the data are looked at: preparing them may take minutes.
         n_workers = evaluator_factory.n_workers(workers, config.device)
         _refuse_other_settings(folder, config, None)
-        data = store_folder(config.data, on_event)
-        _settle(folder, config, data)
-        with RunStore(folder.store) as store:
-            _search(store, config, data, n_workers, folder.weights, on_event)
-            confirm(store, config, data, n_workers, on_event)
-            evaluations = store.evaluations()
-            again = [one for turns in store.again().values() for one in turns.values()]
-            spent = {name: store.get(name) or 0.0 for name in ("search_seconds", "ask_seconds")}
-        winner = best_of(evaluations)
-        told = read_json(folder.config)["data"]
-        finish(folder.winner, config, data, winner, name="the winner", data=told, on_event=on_event)
-        on_event({"event": "stage", "text": "writing the report"})
-        from ecg_nas.report import run_page  # matplotlib and jinja2, a second of import
-
-        run_page.write(folder.path, folder.report)
-        summary = _summary(folder, evaluations, winner, again, spent)
-        write_json(folder.summary, summary)
-        _log.info("done: %s scored %.4f", winner.key, winner.score)
+        job = _Job(folder=folder, config=config, n_workers=n_workers)
+        run_steps(_steps(job), on_event, total=_N_STEPS)
+        summary: dict[str, Any] = read_json(folder.summary)
     return summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """What the steps work on; what they find out is in the folder.
+
+    Attributes:
+        folder: The run.
+        config: Its settings, the device settled.
+        n_workers: Candidates to train at once.
+    """
+
+    folder: RunFolder
+    config: RunConfig
+    n_workers: int
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What is known of the data since they were prepared."""
+        found: dict[str, Any] = read_json(self.folder.config)["data"]
+        return found
+
+    @property
+    def store(self) -> Path:
+        """The signal store."""
+        return Path(self.data["store"])
+
+    def evaluations(self) -> list[StoredEvaluation]:
+        """Return what was evaluated so far."""
+        with RunStore(self.folder.store, read_only=True) as store:
+            return store.evaluations()
+
+
+_N_STEPS = 4 + N_FINAL_STEPS
+
+
+def _steps(job: _Job) -> Iterator[Step]:
+    """Yield the steps; those of the final model follow the search that finds it."""
+    yield Step(name="data", text="finding the data", done=never, run=partial(_prepare, job))
+    yield Step(
+        name="search",
+        text="searching",
+        done=partial(_is_searched, job),
+        run=partial(_search, job),
+    )
+    yield Step(
+        name="confirmation",
+        text=f"training the {job.config.confirm.candidates} best again with other seeds",
+        done=partial(_is_confirmed, job),
+        run=partial(_confirm, job),
+    )
+    yield from steps_of(_final_model(job))
+    yield Step(name="report", text="writing the report", done=never, run=partial(_report, job))
 
 
 def _refuse_other_settings(folder: RunFolder, config: RunConfig, fingerprint: str | None) -> None:
@@ -105,42 +148,54 @@ def _refuse_other_settings(folder: RunFolder, config: RunConfig, fingerprint: st
         )
 
 
+def _prepare(job: _Job, on_event: OnEvent) -> None:
+    """Prepare the data if need be, note what they are, and tell how far the run is."""
+    data = store_folder(job.config, on_event)
+    _settle(job.folder, job.config, data)
+    with RunStore(job.folder.store) as store:
+        earlier = store.evaluations()
+    on_event({"event": "search", "budget": job.config.budget})
+    if earlier:
+        best = max((e.score for e in earlier if e.score is not None), default=None)
+        on_event({"event": "resumed", "evaluations": len(earlier), "best": best})
+
+
 def _settle(folder: RunFolder, config: RunConfig, data: Path) -> None:
     """Compare settings and data with those of the run; save them (a grown budget, moved data)."""
-    told = provenance.of_data(data)
-    _refuse_other_settings(folder, config, told["fingerprint"])
+    described = provenance.of_data(data)
+    _refuse_other_settings(folder, config, described["fingerprint"])
     begun = read_json(folder.config)["begun"] if folder.config.exists() else None
     write_json(
         folder.config,
         {
             "format": FORMAT,
             "settings": settings.to_json(config),
-            "data": {**told, "store": str(data.absolute())},
+            "data": {**described, "store": str(data.absolute())},
             "versions": provenance.of_versions(),
             "begun": begun or datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
 
 
-def _search(
-    store: RunStore,
-    config: RunConfig,
-    data: Path,
-    n_workers: int,
-    weights: Path,
-    on_event: OnEvent,
-) -> None:
+def _is_searched(job: _Job) -> bool:
+    """Say whether the budget is spent and the method knows what came of it."""
+    with RunStore(job.folder.store, read_only=True) as store:
+        return store.next_slot() >= job.config.budget and not store.pending()
+
+
+def _search(job: _Job, on_event: OnEvent) -> None:
+    config, store_path = job.config, job.store
     space = load(config.space)
-    earlier = store.evaluations()
-    on_event({"event": "search", "budget": config.budget})
-    if earlier:
-        best = max((e.score for e in earlier if e.score is not None), default=None)
-        on_event({"event": "resumed", "evaluations": len(earlier), "best": best})
-    with closing(
-        evaluator_factory.evaluator(config, data, n_workers, weights=weights)
-    ) as evaluator:
+    with (
+        RunStore(job.folder.store) as store,
+        closing(
+            evaluator_factory.evaluator(
+                config, store_path, job.n_workers, weights=job.folder.weights
+            )
+        ) as evaluator,
+    ):
         search_loop.run(
-            settings.algorithm(config, space, evaluator_factory.limits(config, space, data)),
+            settings.algorithm(config, space, evaluator_factory.limits(config, space, store_path)),
             evaluator,
             space,
             store,
@@ -164,21 +219,57 @@ def _timed(store: RunStore, on_event: OnEvent) -> OnEvent:
     return timed
 
 
-def _summary(
-    folder: RunFolder,
-    evaluations: list[StoredEvaluation],
-    winner: StoredEvaluation,
-    again: Sequence[Mapping[str, Any]],
-    spent: Mapping[str, float],
-) -> dict[str, Any]:
-    final, held_out = read_json(folder.winner.final), read_json(folder.winner.held_out)
+def _is_confirmed(job: _Job) -> bool:
+    with RunStore(job.folder.store, read_only=True) as store:
+        return not missing_repeats(store, job.config)
+
+
+def _confirm(job: _Job, on_event: OnEvent) -> None:
+    data = job.store
+
+    def make_evaluator(config: RunConfig) -> Evaluator:
+        return evaluator_factory.evaluator(config, data, job.n_workers)
+
+    with RunStore(job.folder.store) as store:
+        confirm(store, job.config, make_evaluator, on_event)
+
+
+def _final_model(job: _Job) -> FinalModel:
+    return FinalModel(
+        job.folder.winner,
+        job.config,
+        best_of(job.evaluations()),
+        name="the winner",
+        data=job.data,
+        open_signals=partial(open_store, job.store, "train"),
+    )
+
+
+def _report(job: _Job, on_event: OnEvent) -> None:
+    from ecg_nas.report import run_page  # matplotlib and jinja2, a second of import
+
+    del on_event
+    run_page.write(job.folder.path, job.folder.report)
+    summary = _summary(job)
+    write_json(job.folder.summary, summary)
+    _log.info("done: %s scored %.4f", summary["best"]["key"], summary["best"]["score"])
+
+
+def _summary(job: _Job) -> dict[str, Any]:
+    folder = job.folder
+    with RunStore(folder.store, read_only=True) as store:
+        evaluations = store.evaluations()
+        repeats = [one for of_slot in store.repeats().values() for one in of_slot.values()]
+        spent = {name: store.get(name) or 0.0 for name in ("search_seconds", "ask_seconds")}
+    winner = best_of(evaluations)
+    final, out_of_fold = read_json(folder.winner.final), read_json(folder.winner.out_of_fold)
     trained = [e for e in evaluations if e.score is not None]
     return {
         "run": str(folder.path),
         "evaluations": len(trained),
         "evaluations_from_predictor": sum(e.origin == "predictor" for e in trained),
         "failures": len(evaluations) - len(trained),
-        "confirmations": len(again),
+        "confirmations": len(repeats),
         "best": {
             "key": winner.key,
             "score": winner.score,
@@ -187,15 +278,15 @@ def _summary(
             "macs": final["macs"],
         },
         "held_out": {
-            "macro_f1_nsv": held_out["macro_f1_nsv"],
-            "interval": held_out["interval"].get("macro_f1_nsv"),
-            "temperature": held_out["temperature"],
+            "macro_f1_nsv": out_of_fold["macro_f1_nsv"],
+            "interval": out_of_fold["interval"].get("macro_f1_nsv"),
+            "temperature": out_of_fold["temperature"],
         },
         "seconds": {
             "search": spent["search_seconds"],
             "predictor": spent["ask_seconds"],
             "training": sum(e.seconds for e in evaluations),
-            "confirming": sum(one["seconds"] for one in again),
+            "confirming": sum(one["seconds"] for one in repeats),
             "final": final["seconds"],
         },
         "bundle": str(folder.bundle),

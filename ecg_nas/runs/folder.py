@@ -1,19 +1,24 @@
 """The folder of a run: what lies where in it, and whose it is at the moment.
 
-======================  ==========================================================
-``config.json``         resolved settings, data fingerprint, versions
-``run.sqlite``          evaluations and the state of the search
-(``ecg_nas.methods.engine.run_store``) ``lock``                held by the process that works on the
-run ``log.txt``             what happened when ``final.safetensors``   weights of the winner,
-trained on all training patients ``final.json``          what the winner is and how it was trained
-``held_out/``           networks of the winner's folds, trained once more ``held_out.npz``
-their outputs for the patients held out of each ``held_out.json``       temperature and figures of
-these outputs, with intervals ``int8.json``           what INT8 costs on these patients
-``*.int8.safetensors``  networks fine-tuned for INT8, where it was refused without
-``robustness.json``     what noise, altered leads and other rates do to their figures ``bundle/``
-the exported classifier ``candidates/KEY/``     the same files for other candidates that were
-exported ``report.html``         the report ``summary.json``        what ``ecg-nas search --json``
-prints ======================  ==========================================================
+=========================  =====================================================================
+``config.json``            resolved settings, data fingerprint, versions
+``run.sqlite``             evaluations and the state of the search
+                           (``ecg_nas.methods.engine.run_store``)
+``lock``                   held by the process that works on the run
+``log.txt``                what happened when
+``final.safetensors``      weights of the winner, trained on all training patients
+``final.json``             what the winner is and how it was trained
+``held_out/``              networks of the winner's folds, of its out-of-fold pass
+``held_out.npz``           their out-of-fold outputs
+``held_out.json``          temperature and figures of these outputs, with intervals
+``int8.json``              what INT8 costs on these patients
+``*.int8.safetensors``     networks fine-tuned for INT8, where it was refused without
+``robustness.json``        what noise, altered leads and other rates do to their figures
+``bundle/``                the exported classifier
+``candidates/KEY/``        the same files for other candidates that were exported
+``report.html``            the report
+``summary.json``           what ``ecg-nas search --json`` prints
+=========================  =====================================================================
 """
 
 from __future__ import annotations
@@ -62,11 +67,11 @@ class ModelFolder:
 
     @property
     def outputs(self) -> Path:
-        """Outputs for every training patient, of the network that was not trained on them."""
+        """Out-of-fold outputs: for every patient of the network that was not trained on them."""
         return self.path / "held_out.npz"
 
     @property
-    def held_out(self) -> Path:
+    def out_of_fold(self) -> Path:
         """What follows from the outputs; written after them."""
         return self.path / "held_out.json"
 

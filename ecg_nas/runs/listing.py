@@ -25,7 +25,7 @@ def find(folder: Path) -> list[Path]:
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """Return what the run in the folder ``path`` was told to do and has done, JSON-able.
+    """Return what the run in the folder ``path`` is to do and has done, JSON-able.
 
     ``state`` is ``running`` (a process works on it), ``complete`` or ``stopped`` (the same command
     resumes it). ``best`` is ``None`` before the first score.
@@ -39,7 +39,7 @@ def describe(path: Path) -> dict[str, Any]:
     saved = read_json(folder.config)
     try:
         settings, data = saved["settings"], saved["data"]
-        told = {name: settings[name] for name in ("space", "method", "budget", "seed", "device")}
+        chosen = {name: settings[name] for name in ("space", "method", "budget", "seed", "device")}
         source = {name: data[name] for name in ("source", "split", "fingerprint")}
     except (KeyError, TypeError) as error:
         raise RunError(f"{folder.config} must describe a run; it lacks {error}") from error
@@ -50,7 +50,7 @@ def describe(path: Path) -> dict[str, Any]:
         "run": str(path),
         "state": _state(folder),
         "begun": saved.get("begun"),
-        **told,
+        **chosen,
         "data": source,
         "evaluations": len(scored),
         "evaluations_from_predictor": sum(e.origin == "predictor" for e in scored),
@@ -89,7 +89,7 @@ def _described(evaluation: StoredEvaluation) -> dict[str, Any]:
         "key": evaluation.key,
         "origin": evaluation.origin,
         "score": evaluation.score,
-        "again": list(evaluation.again),
+        "again": list(evaluation.repeats),
         "params": evaluation.metrics.get("params"),
         "macs": evaluation.metrics.get("macs"),
         "seconds": evaluation.seconds,

@@ -76,15 +76,15 @@ def test_later_trainings_come_back_with_the_evaluation(store, path):
     store.propose(0, proposals(2))
     for slot in (0, 1):
         store.add(candidate(slot), result(slot))
-    store.add_again(1, 1, 0.25, 2.0)
-    store.add_again(1, 0, 0.75, 2.0)
-    store.add_again(1, 2, None, 3.0)  # failed
+    store.add_repeat(1, 1, 0.25, 2.0)
+    store.add_repeat(1, 0, 0.75, 2.0)
+    store.add_repeat(1, 2, None, 3.0)  # failed
     with RunStore(path, read_only=True) as reader:
         first, second = reader.evaluations()
-        assert set(reader.again()) == {"1"}
-        assert set(reader.again()["1"]) == {"0", "1", "2"}
-    assert (first.again, first.expected) == ((), 0.5)
-    assert (second.again, second.expected) == ((0.75, 0.25), 0.5)
+        assert set(reader.repeats()) == {"1"}
+        assert set(reader.repeats()["1"]) == {"0", "1", "2"}
+    assert (first.repeats, first.expected) == ((), 0.5)
+    assert (second.repeats, second.expected) == ((0.75, 0.25), 0.5)
 
 
 def test_the_best_mean_leads_among_those_trained_again(store):
@@ -94,10 +94,10 @@ def test_the_best_mean_leads_among_those_trained_again(store):
         failure = "a failure" if score is None else None
         store.add(candidate(slot), result(slot, score=score, failure=failure))
     assert leader(store.evaluations()).slot == 1
-    store.add_again(1, 0, 0.5, 1.0)
-    store.add_again(3, 0, 0.875, 1.0)
+    store.add_repeat(1, 0, 0.5, 1.0)
+    store.add_repeat(3, 0, 0.875, 1.0)
     assert leader(store.evaluations()).slot == 3
-    store.add_again(3, 1, 0.625, 1.0)
+    store.add_repeat(3, 1, 0.625, 1.0)
     assert leader(store.evaluations()).slot == 1  # equal means: the earlier one
     assert leader([e for e in store.evaluations() if e.score is None]) is None
 
@@ -107,7 +107,7 @@ def test_proposals_are_pending_until_they_are_told(store):
     assert [p.slot for p in store.propose(0, proposals(2))] == [0, 1]
     assert [p.architecture for p in store.pending()] == [arch(0).to_json(), arch(1).to_json()]
     assert store.next_slot() == 2
-    store.told({"n": 2})
+    store.settle({"n": 2})
     assert store.pending() == []
     assert store.next_slot() == 2
     assert [p.key for p in store.propose(2, proposals(1, first=2))] == [arch(2).key]

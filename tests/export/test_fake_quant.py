@@ -63,7 +63,7 @@ def test_it_rounds_where_and_as_the_int8_file_does(monkeypatch):
     context = torch.from_numpy(inputs["context"])
     rounded = FakeQuantized(folded(network), x, context)
 
-    plain = to_onnx(DeployedNetwork(network, SPEC), SPEC)
+    plain = to_onnx(DeployedNetwork(network, SPEC))
     monkeypatch.setattr(module, "shrink", lambda model: None)
     quantized = quantize(plain, inputs)
     values = {i.name: onnx.numpy_helper.to_array(i) for i in quantized.graph.initializer}

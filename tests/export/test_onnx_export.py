@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from bundles import SIGNAL, tiny_architecture, tiny_bundle, tiny_network
+from bundles import SIGNAL, TinyNet, tiny_architecture, tiny_bundle, tiny_network
 
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.beats.cutting import network_input
@@ -118,7 +118,7 @@ print(hashlib.sha256(b"".join(values.tobytes() for values in inputs.values())).h
 def test_other_weights_other_bytes(exported):
     spec, folder = exported
     model = onnx.load(folder / MODEL)
-    other = to_onnx(DeployedNetwork(tiny_network(spec, seed=1), spec), spec)
+    other = to_onnx(DeployedNetwork(tiny_network(spec, seed=1), spec))
     assert other.graph.SerializeToString() != model.graph.SerializeToString()
 
 
@@ -128,12 +128,7 @@ def test_exporting_leaves_the_network_and_the_random_state_alone(tmp_path, capfd
     before = {name: value.clone() for name, value in network.state_dict().items()}
     state = torch.get_rng_state()
     write_bundle(
-        tmp_path / "b",
-        module=network,
-        architecture=tiny_architecture(spec),
-        spec=spec,
-        training={},
-        classes=spec.signal.classes,
+        tmp_path / "b", DeployedNetwork(network, spec), tiny_architecture(spec), training={}
     )
     assert network.training
     assert torch.equal(torch.get_rng_state(), state)
@@ -158,11 +153,9 @@ def test_a_failed_export_leaves_nothing(tmp_path):
     with pytest.raises(BundleError, match="outputs must be the classes"):
         write_bundle(
             tmp_path / "b",
-            module=tiny_network(spec),
-            architecture=tiny_architecture(spec),
-            spec=spec,
+            DeployedNetwork(TinyNet(spec.channels, len(spec.context_names), classes=2), spec),
+            tiny_architecture(spec),
             training={},
-            classes=("N", "V"),
         )
     with pytest.raises(BundleError, match="must be JSON"):
         tiny_bundle(tmp_path / "b", spec=spec, fold_score=float("nan"))

@@ -29,7 +29,7 @@ CLASSES = ("N", "S", "V", "F", "Q")
 
 @pytest.fixture(scope="module")
 def template():
-    return to_template(DeployedNetwork(tiny_network(SPEC), SPEC, temperature=1.5), SPEC)
+    return to_template(DeployedNetwork(tiny_network(SPEC), SPEC, temperature=1.5))
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,7 @@ def test_the_int8_file_of_a_large_winner_fits_into_64_kib(name, tmp_path, monkey
                 norm.bias.data.uniform_(-0.5, 0.5)
     monkeypatch.setattr(module, "shrink", lambda model: None)
     beats = example_inputs(spec, np.random.default_rng(0), beats=8)
-    plain = quantize(to_onnx(DeployedNetwork(network, spec), spec), beats)
+    plain = quantize(to_onnx(DeployedNetwork(network, spec)), beats)
     small = onnx.ModelProto()
     small.CopyFrom(plain)
     shrink(small)

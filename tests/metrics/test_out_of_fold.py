@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from ecg_nas.bundle.manifest import load
 from ecg_nas.metrics.calibration import fit_temperature
-from ecg_nas.metrics.out_of_fold import HeldOut, facts_of
+from ecg_nas.metrics.out_of_fold import OutOfFold, facts_of
 
 CLASSES = ("N", "S", "V", "F", "Q")
 
@@ -22,7 +22,7 @@ def outputs(seed=0, scale=1.0, beats=4000, patients=6):
     cumulated = softmax(logits, axis=1).cumsum(axis=1)
     y = (rng.uniform(size=(beats, 1)) > cumulated).sum(axis=1).clip(max=4)
     patient = rng.integers(0, patients, beats)
-    return HeldOut(
+    return OutOfFold(
         logits=(scale * logits).astype(np.float32),
         y=y.astype(np.int64),
         patient=patient,

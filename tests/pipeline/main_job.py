@@ -43,7 +43,7 @@ def content(out):
     """What a run found, without the times."""
     with RunStore(out / "run.sqlite", read_only=True) as opened:
         evaluations = [
-            (e.slot, e.key, e.seed, e.origin, e.score, e.metrics, e.again)
+            (e.slot, e.key, e.seed, e.origin, e.score, e.metrics, e.repeats)
             for e in opened.evaluations()
         ]
     weights = (out / "final.safetensors").read_bytes()

@@ -11,8 +11,9 @@ def test_int8_that_fine_tuning_does_not_save_is_refused_with_both_figures(monkey
     y = np.repeat([0, 1, 2], 10)
     called = iter([np.zeros(30, int), np.where(np.arange(30) == 10, 0, y)])
     classes = ("N", "S", "V", "F", "Q")
-    monkeypatch.setattr(int8_gate, "_judged", lambda *args: gate(y, y, next(called), classes))
-    verdict = int8_gate._verdict(Mock(), Mock(), on_event=lambda event: None)
+    monkeypatch.setattr(int8_gate, "_tuned_template", Mock())
+    monkeypatch.setattr(int8_gate, "_compared", lambda *args: gate(y, y, next(called), classes))
+    verdict = int8_gate._verdict(Mock(), lambda event: None)
     assert re.search(
         r"S_f1 falls by 1\.0000 .*; fine-tuned for it, .*S_f1 falls by 0\.05", verdict["refused"]
     )

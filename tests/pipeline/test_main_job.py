@@ -70,7 +70,8 @@ def test_stopped_at_any_stage_it_ends_as_if_it_had_not(whole, store, tmp_path):
         stop_at("final"),
         stop_at("fold"),
         stop_at("fold", fold=2),
-        stop_at("stage", text="asking the winner's folds about altered recordings"),
+        stop_at("stage", text="evaluating the winner's folds on altered recordings"),
+        stop_at("stage", text="evaluating the winner's folds in INT8"),
         stop_at("stage", text="exporting and verifying the classifier"),
         stop_at("stage", text="writing the report"),
     ):

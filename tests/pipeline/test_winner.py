@@ -1,6 +1,7 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,27 +15,28 @@ from ecg_nas.export.quantize import gate
 from ecg_nas.methods.engine.run_store import RunStore
 from ecg_nas.pipeline import int8_gate, robustness
 from ecg_nas.pipeline.candidate_bundle import bundle_of
-from ecg_nas.pipeline.final_training import best_of, subject_of
+from ecg_nas.pipeline.final_model import FinalModel, best_of
 from ecg_nas.pipeline.main_job import execute
 from ecg_nas.runs.config import ConfirmConfig
+from ecg_nas.runs.folder import RunFolder
 
 
 def test_the_best_are_trained_again_and_the_best_mean_wins(whole):
     out, summary, _ = whole
     with RunStore(out / "run.sqlite", read_only=True) as opened:
         first, second, last = sorted(opened.evaluations(), key=lambda e: -e.score)
-    assert [len(one.again) for one in (first, second, last)] == [1, 1, 0]
-    assert first.again[0] != first.score
-    best = max(first, second, key=lambda e: e.score + e.again[0])
+    assert [len(one.repeats) for one in (first, second, last)] == [1, 1, 0]
+    assert first.repeats[0] != first.score
+    best = max(first, second, key=lambda e: e.score + e.repeats[0])
     assert summary["best"] | {"params": 0, "macs": 0} == {
         "key": best.key,
         "score": best.score,
-        "mean_score": pytest.approx((best.score + best.again[0]) / 2),
+        "mean_score": pytest.approx((best.score + best.repeats[0]) / 2),
         "params": 0,
         "macs": 0,
     }
     card = (out / "bundle" / "MODEL_CARD.md").read_text(encoding="utf-8")
-    assert f"trained again with other seeds, {best.again[0]:.3f}. It was chosen" in card
+    assert f"trained again with other seeds, {best.repeats[0]:.3f}. It was chosen" in card
 
 
 def test_more_may_be_confirmed_on_a_run_that_is_complete(run, store, whole):
@@ -76,7 +78,7 @@ def test_every_patient_is_held_out_once_and_tells_the_temperature(whole, store):
     assert not set(side.patients) & {one["patient"] for one in held_out["by_patient"]}
 
 
-def test_int8_is_judged_on_the_beats_of_held_out_patients(whole):
+def test_int8_is_evaluated_on_the_beats_of_held_out_patients(whole):
     out = whole[0]
     found = load(out / "bundle")
     gate = found.manifest.int8.gate
@@ -89,7 +91,7 @@ def test_int8_is_judged_on_the_beats_of_held_out_patients(whole):
     assert gate["fp32"]["V_f1"] == found.manifest.training["held_out"]["per_class"]["V"]["f1"]
 
 
-def test_altered_recordings_are_asked_about_on_the_folds(whole, store):
+def test_fold_networks_are_evaluated_on_altered_recordings(whole, store):
     out = whole[0]
     manifest = load(out / "bundle").manifest
     clean, *others = manifest.robustness
@@ -125,11 +127,7 @@ def test_altered_recordings_meet_the_networks_that_did_not_know_their_patients(
     n_beats = len(asked[0][0])
     for (_, first), (_, second) in zip(asked[::2], asked[1::2], strict=True):
         assert sorted([*first, *second]) == list(range(n_beats))
-    with RunStore(run / "run.sqlite", read_only=True) as opened:
-        subject = subject_of(
-            settings(run.parent, store), store, best_of(opened.evaluations()), device="cpu"
-        )
-    clean = subject.data.x.numpy()
+    clean = final_model(run, store).beats_on("cpu").x.numpy()
     np.testing.assert_allclose(asked[2 * 9][0], -clean, atol=1e-4)
     strong, weak = (np.abs(asked[2 * index][0] - clean).mean() for index in (7, 4))
     assert strong > 5 * weak > 0
@@ -194,6 +192,19 @@ def test_another_candidate_is_exported_and_kept_in_the_run(run, whole):
         with pytest.raises(RunError, match="runs show"):
             bundle_of(run, key)
     assert content(run) == content(whole[0])
+
+
+def final_model(run, store):
+    with RunStore(run / "run.sqlite", read_only=True) as opened:
+        best = best_of(opened.evaluations())
+    return FinalModel(
+        RunFolder(run).winner,
+        settings(run.parent, store),
+        best,
+        name="it",
+        data=json.loads((run / "config.json").read_text(encoding="utf-8"))["data"],
+        open_signals=partial(open_store, store, "train"),
+    )
 
 
 def gone(run):

@@ -8,7 +8,7 @@ from pages import Reader
 
 from ecg_nas.errors import RunError
 from ecg_nas.export.quantize import gate
-from ecg_nas.metrics.out_of_fold import HeldOut, facts_of
+from ecg_nas.metrics.out_of_fold import OutOfFold, facts_of
 from ecg_nas.report import run_page
 
 CLASSES = ("N", "S", "V", "F", "Q")
@@ -25,7 +25,7 @@ def judged(run):
     rng = np.random.default_rng(0)
     y = rng.choice(5, size=600, p=[0.6, 0.2, 0.15, 0.05, 0])
     patient = rng.integers(0, 4, 600)
-    outputs = HeldOut(
+    outputs = OutOfFold(
         logits=(4 * (np.eye(5)[y] + rng.normal(0, 0.5, (600, 5)))).astype(np.float32),
         y=y,
         patient=patient,

@@ -22,7 +22,7 @@ from ecg_nas.evaluation.base import Candidate, Evaluation
 from ecg_nas.methods.base import Proposal
 
 _VERSION = 1
-_AGAIN = "again"  # among the named values
+_REPEATS = "again"  # among the named values; files of every release have it
 _SCHEMA = """
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
@@ -68,7 +68,7 @@ class StoredProposal:
 class StoredEvaluation:
     """A proposal and what came of it; the fields are those of both.
 
-    ``again`` are the scores of later trainings of the same architecture with other seeds.
+    ``repeats`` are the scores of later trainings of the same architecture with other seeds.
     """
 
     slot: int
@@ -80,12 +80,12 @@ class StoredEvaluation:
     metrics: Mapping[str, Any]
     seconds: float
     failure: str | None
-    again: tuple[float, ...] = ()
+    repeats: tuple[float, ...] = ()
 
     @property
     def expected(self) -> float | None:
         """Mean score of all trainings; ``None`` if the first failed."""
-        return None if self.score is None else statistics.fmean((self.score, *self.again))
+        return None if self.score is None else statistics.fmean((self.score, *self.repeats))
 
 
 def ranked(evaluations: Sequence[StoredEvaluation]) -> list[StoredEvaluation]:
@@ -95,7 +95,7 @@ def ranked(evaluations: Sequence[StoredEvaluation]) -> list[StoredEvaluation]:
     partly luck, and those of the others are single.
     """
     scored = [one for one in evaluations if one.score is not None]
-    return sorted(scored, key=lambda one: (not one.again, -(one.expected or 0.0), one.slot))
+    return sorted(scored, key=lambda one: (not one.repeats, -(one.expected or 0.0), one.slot))
 
 
 def leader(evaluations: Sequence[StoredEvaluation]) -> StoredEvaluation | None:
@@ -165,7 +165,7 @@ class RunStore:
     # Proposals and evaluations
 
     def propose(self, first_slot: int, proposals: Sequence[Proposal]) -> list[StoredProposal]:
-        """Give ``proposals`` the slots from ``first_slot`` on; they are pending until told."""
+        """Give ``proposals`` the slots from ``first_slot`` on; they are pending until settled."""
         rows = [
             (
                 first_slot + i,
@@ -182,7 +182,7 @@ class RunStore:
         return self.pending()
 
     def pending(self) -> list[StoredProposal]:
-        """Return the proposals that the algorithm was not told about yet, by slot."""
+        """Return the proposals whose outcomes the algorithm does not know yet, by slot."""
         with self._clear_errors():
             rows = self._db.execute(
                 "SELECT slot, architecture, key, origin FROM proposals WHERE told = 0 ORDER BY slot"
@@ -199,7 +199,7 @@ class RunStore:
             return int(self._db.execute(query).fetchone()[0])
 
     def add(self, candidate: Candidate, evaluation: Evaluation) -> None:
-        """Keep the evaluation of a proposed candidate, durably.
+        """Store the evaluation of a proposed candidate, durably.
 
         Raises:
             RunError: If the slot was never proposed or has its evaluation already.
@@ -228,10 +228,10 @@ class RunStore:
                 "SELECT slot, architecture, key, seed, origin, score, metrics, seconds, failure "
                 "FROM evaluations JOIN proposals USING (slot) ORDER BY slot"
             ).fetchall()
-            again = self.again()
+            repeats = self.repeats()
             return [
                 StoredEvaluation(
-                    again=_scores(again.get(str(slot), {})),
+                    repeats=_scores(repeats.get(str(slot), {})),
                     slot=slot,
                     architecture=json.loads(architecture),
                     key=key,
@@ -245,26 +245,33 @@ class RunStore:
                 for slot, architecture, key, seed, origin, score, metrics, seconds, failure in rows
             ]
 
-    def add_again(self, slot: int, turn: int, score: float | None, seconds: float) -> None:
-        """Keep what came of training an evaluated architecture again, for the ``turn``-th time."""
-        known = self.again()
-        known.setdefault(str(slot), {})[str(turn)] = {"score": score, "seconds": seconds}
-        self.set(_AGAIN, known)
+    def add_repeat(self, slot: int, repeat: int, score: float | None, seconds: float) -> None:
+        """Store what came of training an evaluated architecture once more, the ``repeat``-th time.
 
-    def again(self) -> dict[str, dict[str, Any]]:
-        """Return ``score`` and ``seconds`` of later trainings, by slot and turn (as text)."""
-        return self.get(_AGAIN) or {}
+        Args:
+            slot: Of the architecture.
+            repeat: From 0.
+            score: Its score; ``None`` if it failed.
+            seconds: Wall time spent.
+        """
+        known = self.repeats()
+        known.setdefault(str(slot), {})[str(repeat)] = {"score": score, "seconds": seconds}
+        self.set(_REPEATS, known)
+
+    def repeats(self) -> dict[str, dict[str, Any]]:
+        """Return ``score`` and ``seconds`` of later trainings, by slot and repeat (as text)."""
+        return self.get(_REPEATS) or {}
 
     # The algorithm's state and named values
 
-    def told(self, state: Mapping[str, Any]) -> None:
-        """Keep the algorithm's state after it was told the outcomes of all pending proposals."""
+    def settle(self, state: Mapping[str, Any]) -> None:
+        """Store the algorithm's state, which knows the outcomes of all pending proposals now."""
         with self._transaction():
             self._db.execute("UPDATE proposals SET told = 1 WHERE told = 0")
             self._set("state", state)
 
     def state(self) -> Any | None:
-        """Return the algorithm's state as of the last ``told``; ``None`` before the first."""
+        """Return the algorithm's state as of the last ``settle``; ``None`` before the first."""
         return self.get("state")
 
     def get(self, name: str) -> Any | None:
@@ -274,7 +281,7 @@ class RunStore:
             return None if row is None else json.loads(row[0])
 
     def set(self, name: str, value: Any) -> None:
-        """Keep a JSON-able ``value`` under ``name``, in place of an earlier one."""
+        """Store a JSON-able ``value`` under ``name``, in place of an earlier one."""
         with self._transaction():
             self._set(name, value)
 
@@ -303,8 +310,9 @@ class RunStore:
             ) from error
 
 
-def _scores(turns: Mapping[str, Mapping[str, Any]]) -> tuple[float, ...]:
-    return tuple(turns[turn]["score"] for turn in sorted(turns) if turns[turn]["score"] is not None)
+def _scores(repeats: Mapping[str, Mapping[str, Any]]) -> tuple[float, ...]:
+    scores = (repeats[repeat]["score"] for repeat in sorted(repeats))
+    return tuple(score for score in scores if score is not None)
 
 
 def _text(value: object) -> str:

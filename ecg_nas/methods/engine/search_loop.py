@@ -83,7 +83,7 @@ def run(
         algorithm.tell(
             [Told(architecture=c.architecture, score=stored[s]) for s, c in candidates.items()]
         )
-        store.told(algorithm.state())
+        store.settle(algorithm.state())
         on_event({"event": "told", "n": len(batch), "diagnostics": algorithm.diagnostics()})
 
 

@@ -1,0 +1,48 @@
+"""Weights of trained networks on disk: tensors, never pickled classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ecg_nas.files import whole
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def weights_of(module: nn.Module) -> dict[str, Tensor]:
+    """Return the state of ``module`` as safetensors can write it."""
+    # Channels-last weights are no plain memory, which is all the format knows.
+    return {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}
+
+
+def write_tensors(file: Path, tensors: Mapping[str, Tensor], *, seed: int | None = None) -> None:
+    """Write what came of a training, whole or not at all.
+
+    Args:
+        file: Where to.
+        tensors: What to write.
+        seed: Seed of the training, to know its file by; ``None`` for none.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    from safetensors.torch import save_file  # with torch: only where networks are trained
+
+    with whole(file) as part:
+        save_file(dict(tensors), part, metadata=None if seed is None else {"seed": str(seed)})
+
+
+def read_tensors(file: Path, *, seed: int) -> dict[str, Tensor] | None:
+    """Return what was written of the training with ``seed``; ``None`` if that is not there."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="pt") as opened:
+            if (opened.metadata() or {}).get("seed") != str(seed):
+                return None  # of another candidate
+            return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError):  # none yet, or damaged: trained anew
+        return None
