@@ -1,8 +1,14 @@
 """The main job at its smallest, and what came of it."""
 
+import json
+from functools import partial
+
+from data_prep.store.dataset import open_store
 from ecg_nas.errors import RunError
 from ecg_nas.methods.engine.run_store import RunStore
+from ecg_nas.pipeline.final_model import FinalModel, best_of
 from ecg_nas.runs.config import resolve
+from ecg_nas.runs.folder import RunFolder
 
 SETTINGS = """
 method = "regularized-evolution"
@@ -57,3 +63,17 @@ def stored(out):
             return len(opened.evaluations())
     except RunError:
         return 0
+
+
+def final_model(run, store, *, open_signals=None, folder=None):
+    """The winner of the run, or its like in another folder."""
+    with RunStore(run / "run.sqlite", read_only=True) as opened:
+        winner = best_of(opened.evaluations())
+    return FinalModel(
+        folder or RunFolder(run).winner,
+        settings(run.parent, store),
+        winner,
+        name="it",
+        data=json.loads((run / "config.json").read_text(encoding="utf-8"))["data"],
+        open_signals=open_signals or partial(open_store, store, "train"),
+    )

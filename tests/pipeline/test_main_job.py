@@ -50,6 +50,9 @@ def test_events_tell_where_it_is(whole):
     stages = ("search", "asked", "evaluated", "told", "confirmed", "final")
     order = [names.index(name) for name in stages]
     assert order == sorted(order)
+    steps = [event["step"] for event in whole[2] if event["event"] == "stage"]
+    assert list(dict.fromkeys(steps)) == list(range(1, 10))
+    assert {event["steps"] for event in whole[2] if event["event"] == "stage"} == {9}
 
 
 def test_stopped_at_any_stage_it_ends_as_if_it_had_not(whole, store, tmp_path):
@@ -105,6 +108,7 @@ def test_a_complete_run_is_not_done_again(run, store, whole):
     assert "evaluated" not in [event["event"] for event in events]
     assert "confirmed" not in [event["event"] for event in events]
     assert "final" not in [event["event"] for event in events]
+    assert not any("training" in event.get("text", "") for event in events)
     assert summary["best"] == whole[1]["best"]
     assert content(run) == content(whole[0])
 

@@ -1,11 +1,10 @@
 import json
 import shutil
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
-from main_job import content, settings
+from main_job import content, final_model, settings
 
 from data_prep.store import perturbations
 from data_prep.store.dataset import open_store
@@ -15,10 +14,8 @@ from ecg_nas.export.quantize import gate
 from ecg_nas.methods.engine.run_store import RunStore
 from ecg_nas.pipeline import int8_gate, robustness
 from ecg_nas.pipeline.candidate_bundle import bundle_of
-from ecg_nas.pipeline.final_model import FinalModel, best_of
 from ecg_nas.pipeline.main_job import execute
 from ecg_nas.runs.config import ConfirmConfig
-from ecg_nas.runs.folder import RunFolder
 
 
 def test_the_best_are_trained_again_and_the_best_mean_wins(whole):
@@ -192,19 +189,6 @@ def test_another_candidate_is_exported_and_kept_in_the_run(run, whole):
         with pytest.raises(RunError, match="runs show"):
             bundle_of(run, key)
     assert content(run) == content(whole[0])
-
-
-def final_model(run, store):
-    with RunStore(run / "run.sqlite", read_only=True) as opened:
-        best = best_of(opened.evaluations())
-    return FinalModel(
-        RunFolder(run).winner,
-        settings(run.parent, store),
-        best,
-        name="it",
-        data=json.loads((run / "config.json").read_text(encoding="utf-8"))["data"],
-        open_signals=partial(open_store, store, "train"),
-    )
 
 
 def gone(run):
