@@ -49,9 +49,9 @@ class Evaluation:
 class Evaluator(ABC):
     """Evaluates candidates: a batch in, results streamed in any order.
 
-    Every candidate is answered exactly once. A candidate's result depends on its architecture,
+    Every candidate gets exactly one result. A candidate's result depends on its architecture,
     its seed, its parent and the evaluator's settings only: not on the batch, the order or the
-    worker. A candidate that cannot be trained (out of memory, NaN) is answered with a ``failure``.
+    worker. A candidate that cannot be trained (out of memory, NaN) gets one with a ``failure``.
     """
 
     @abstractmethod

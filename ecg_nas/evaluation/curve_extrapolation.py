@@ -1,4 +1,4 @@
-"""End trainings whose outcome can be foretold: cheaper scores, with an error that is measured.
+"""End trainings whose outcome can be predicted: cheaper scores, with an error that is measured.
 
 After every epoch the candidate is scored on a thinned part of its held-out beats. A curve that
 levels off is fitted to these scores and read at the last epoch; once several such readings agree,
@@ -44,8 +44,8 @@ def reading(curve: Sequence[float], at: int) -> float:
     return float(np.clip(a[best] - b[best] * _DECAYS[best] ** at, 0.0, 1.0))
 
 
-def foretold(curve: Sequence[float], epochs: int, config: EarlyConfig) -> float | None:
-    """Return the score after ``epochs`` if it can be foretold from ``curve``, else ``None``."""
+def predicted_score(curve: Sequence[float], epochs: int, config: EarlyConfig) -> float | None:
+    """Return the score after ``epochs`` if it can be predicted from ``curve``, else ``None``."""
     readings = [reading(curve[:done], epochs) for done in range(config.first, len(curve) + 1)][
         -config.agree :
     ]

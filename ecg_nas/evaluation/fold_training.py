@@ -24,7 +24,7 @@ from ecg_nas import seeds
 from ecg_nas.errors import RunError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from ecg_nas.evaluation.config import EarlyConfig, InheritConfig
-from ecg_nas.evaluation.curve_extrapolation import foretold
+from ecg_nas.evaluation.curve_extrapolation import predicted_score
 from ecg_nas.evaluation.folds import Fold, FoldConfig, hold_out
 from ecg_nas.evaluation.representation import beat_spec
 from ecg_nas.evaluation.weight_inheritance import Weights, take_over
@@ -151,7 +151,7 @@ class TrainingEvaluator(Evaluator):
             training = dataclasses.replace(training, epochs=epochs)
         off = self._early.mode == "off"
         watch = None if off else _Watch(self._early, data, self._folds, training.epochs)
-        asked = FoldTrainings(
+        trainings = FoldTrainings(
             build=build,
             data=data,
             folds=[fold.train for fold in self._folds],
@@ -160,7 +160,7 @@ class TrainingEvaluator(Evaluator):
             steps=self._steps(data),
             starts=starts,
         )
-        modules = self._trainer(asked, engine=self._engine, watch=watch)
+        modules = self._trainer(trainings, engine=self._engine, watch=watch)
         if self._weights is not None:
             self._weights.save(candidate.slot, modules)
         per_fold = _confusions(modules, data, [fold.held_out for fold in self._folds])
@@ -255,7 +255,7 @@ class _Watch:
         # be taken for others, and F1 would flatter.
         self._stands_for = common[0] / max(common[1], 1)
         self._curve: list[float] = []
-        self._foretold: float | None = None
+        self._predicted: float | None = None
 
     def __call__(self, done: int, modules: list[nn.Module]) -> bool:
         pooled = np.sum(_confusions(modules, self._data, self._rows), axis=0)
@@ -263,13 +263,13 @@ class _Watch:
         pooled[common] = np.rint(pooled[common] * self._stands_for)
         self._curve.append(_score(pooled, self._data.classes))
         if self._config.mode == "stop" and done < self._epochs:
-            self._foretold = foretold(self._curve, self._epochs, self._config)
-        return self._foretold is not None
+            self._predicted = predicted_score(self._curve, self._epochs, self._config)
+        return self._predicted is not None
 
     def facts(self) -> dict[str, Any]:
-        """Return ``curve``, and of a training that ended early ``foretold``."""
+        """Return ``curve``, and of a training that ended early its score, ``foretold``."""
         facts: dict[str, Any] = {"curve": self._curve}
-        return facts if self._foretold is None else facts | {"foretold": self._foretold}
+        return facts if self._predicted is None else facts | {"foretold": self._predicted}
 
 
 def _confusions(

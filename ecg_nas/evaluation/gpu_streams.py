@@ -59,7 +59,7 @@ class StreamsEvaluator(Evaluator):
         try:
             needed = self._evaluator.peak_bytes(candidate)
         except (RuntimeError, MemoryError):
-            needed = 0  # it will fail in the same way below, and be answered there
+            needed = 0  # it will fail in the same way below, and its result say so there
         with self._gate.room(needed), self._stream():
             found = self._once(candidate)
         if not _out_of_memory(found):

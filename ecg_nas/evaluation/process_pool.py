@@ -24,8 +24,8 @@ class PoolEvaluator(Evaluator):
     """Gives each of several processes one candidate at a time, one CPU thread each.
 
     A worker that dies (killed, or out of memory) is replaced and its candidate tried once more;
-    if that worker dies too, the candidate is answered with a failure. An exception in a worker is
-    raised here: an evaluator answers what a candidate can do wrong with a failure, so it is a
+    if that worker dies too, the candidate's result is a failure. An exception in a worker is
+    raised here: an evaluator returns what a candidate can do wrong as a failure, so it is a
     fault of the program or of its input. Workers end with this process, however it ends.
 
     Args:
@@ -53,7 +53,7 @@ class PoolEvaluator(Evaluator):
                 for connection in wait(list(self._busy)):
                     assert isinstance(connection, Connection)
                     worker = self._busy.pop(connection)
-                    content = worker.answer()
+                    content = worker.result()
                     if isinstance(content, Exception):
                         worker.end()
                         raise content
@@ -113,14 +113,14 @@ class _Worker:
         self.candidate, self.tries = candidate, tries
         self._send(candidate)
 
-    def answer(self) -> Evaluation | Exception | str:
+    def result(self) -> Evaluation | Exception | str:
         """Return what the worker sent, or how it died."""
         try:
-            answer: Evaluation | Exception = self.connection.recv()
+            result: Evaluation | Exception = self.connection.recv()
         except (EOFError, ConnectionError):
             self.end()
             return _cause(self._process.returncode)
-        return answer
+        return result
 
     def end(self) -> None:
         self._process.kill()
@@ -128,7 +128,7 @@ class _Worker:
         self.connection.close()
 
     def _send(self, message: object) -> None:
-        # A worker that died meanwhile is noticed when its answer is read.
+        # A worker that died meanwhile is noticed when its result is read.
         with suppress(ConnectionError):
             self.connection.send(message)
 

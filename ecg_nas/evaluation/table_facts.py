@@ -38,13 +38,13 @@ class TableFacts:
     @staticmethod
     def from_metadata(metadata: Mapping[bytes, bytes] | None) -> TableFacts | None:
         """Return what a schema's metadata tells; ``None`` for a table that says nothing."""
-        told = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
-        if _BENCHMARK not in told:
+        facts = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
+        if _BENCHMARK not in facts:
             return None
-        fewest, _, most = told[_RUNS].partition("-")
+        fewest, _, most = facts[_RUNS].partition("-")
         return TableFacts(
-            benchmark=told[_BENCHMARK],
+            benchmark=facts[_BENCHMARK],
             runs=(int(fewest), int(most or fewest)),
-            complete=told[_COMPLETE] == "true",
-            source=told[_SOURCE],
+            complete=facts[_COMPLETE] == "true",
+            source=facts[_SOURCE],
         )

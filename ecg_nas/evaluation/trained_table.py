@@ -61,14 +61,14 @@ class TrainedRow:
 
     @classmethod
     def of(cls, candidate: Candidate, evaluation: Evaluation) -> TrainedRow:
-        """Return what is kept of an evaluation: nothing of the recordings but figures."""
+        """Return what the table holds of an evaluation: nothing of the recordings but figures."""
         if evaluation.score is None:
             # The kind alone: the text of an error may name places on this machine.
             figures: dict[str, Any] = {"failure": (evaluation.failure or "").partition(":")[0]}
         else:
-            kept = ("per_class", "params", "macs", "device", "engine")
+            stored = ("per_class", "params", "macs", "device", "engine")
             figures = {"folds": [fold["score"] for fold in evaluation.metrics["folds"]]}
-            figures |= {name: evaluation.metrics[name] for name in kept}
+            figures |= {name: evaluation.metrics[name] for name in stored}
             if "curve" in evaluation.metrics:
                 figures["curve"] = evaluation.metrics["curve"]
         return cls(

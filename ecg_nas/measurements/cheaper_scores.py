@@ -17,7 +17,7 @@ from ecg_nas import seeds
 from ecg_nas.errors import TableError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from ecg_nas.evaluation.config import EarlyConfig
-from ecg_nas.evaluation.curve_extrapolation import foretold
+from ecg_nas.evaluation.curve_extrapolation import predicted_score
 from ecg_nas.evaluation.trained_table import TrainedRow, TrainedTable
 from ecg_nas.evaluation.weight_inheritance import parent_of
 from search_spaces import SearchSpace
@@ -163,7 +163,7 @@ def _ended(
 ) -> tuple[float | None, int]:
     """Return the score that early termination gives, and after how many epochs."""
     for done in range(config.first, len(curve)):
-        score = foretold(curve[:done], len(curve), config)
+        score = predicted_score(curve[:done], len(curve), config)
         if score is not None:
             return score, done
     return row.score, len(curve)

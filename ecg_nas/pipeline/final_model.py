@@ -208,7 +208,7 @@ class FinalModel:
 
     @property
     def out_of_fold_classes(self) -> NDArray[np.int64]:
-        """``(beats,)`` what these outputs call every beat."""
+        """``(beats,)`` the classes that these outputs predict."""
         classes: NDArray[np.int64] = self.out_of_fold_logits.argmax(axis=1)
         return classes
 

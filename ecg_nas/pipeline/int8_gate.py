@@ -83,12 +83,12 @@ def _compared(
 ) -> dict[str, Any]:
     """Return what ``gate`` says of the quantised networks of the folds."""
     plain = model.out_of_fold_classes
-    called = np.zeros_like(plain)
+    predicted = np.zeros_like(plain)
     for index, fold in enumerate(model.folds):
         float32 = _filled(model, template, network_of(index, fold))
         quantized = quantize(float32, _calibration(model, fold.train))
-        called[fold.held_out] = _classes(model, quantized, fold.held_out)
-    return gate(model.beats.y, plain, called, model.spec.signal.classes)
+        predicted[fold.held_out] = _classes(model, quantized, fold.held_out)
+    return gate(model.beats.y, plain, predicted, model.spec.signal.classes)
 
 
 def _filled(model: FinalModel, template: ModelProto, network: nn.Module) -> ModelProto:

@@ -32,10 +32,10 @@ def measure(model: FinalModel) -> None:
     conditions = [{"name": "as recorded", **headline(y, plain, classes)}]
     for name, signals in _altered(model.signals):
         data = to_device(signals.cut(model.spec), device)
-        called = np.zeros_like(plain)
+        predicted = np.zeros_like(plain)
         for network, fold in zip(networks, model.folds, strict=True):
-            called[fold.held_out] = logits(network, data, fold.held_out).argmax(axis=1)
-        conditions.append({"name": name, **headline(y, called, classes)})
+            predicted[fold.held_out] = logits(network, data, fold.held_out).argmax(axis=1)
+        conditions.append({"name": name, **headline(y, predicted, classes)})
     model.store(model.folder.robustness, {"conditions": conditions})
 
 

@@ -134,11 +134,11 @@ def settled(config: RunConfig, *, begun: Mapping[str, Any] | None = None) -> Run
             "device cuda needs a CUDA device that torch can use; there is none: use --device cpu "
             "(a run begun on CUDA goes on there only)"
         )
-    asked = config.engine
+    chosen = config.engine
     if begun:
-        kept = {k: v for k, v in dataclasses.asdict(asked).items() if v != "auto"}
+        named = {k: v for k, v in dataclasses.asdict(chosen).items() if v != "auto"}
         # Settings of before there were engines name none: then the run is refused, not here.
-        asked = EngineConfig(**{**begun.get("engine", {}), **kept})
+        chosen = EngineConfig(**{**begun.get("engine", {}), **named})
     return dataclasses.replace(
-        config, device=device, engine=engine.settled(asked, torch.device(device))
+        config, device=device, engine=engine.settled(chosen, torch.device(device))
     )

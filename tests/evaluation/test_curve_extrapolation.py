@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.config import EarlyConfig
-from ecg_nas.evaluation.curve_extrapolation import foretold, reading
+from ecg_nas.evaluation.curve_extrapolation import predicted_score, reading
 
 
 @given(
@@ -33,9 +33,9 @@ def test_scores_that_fall_give_their_mean():
 def test_readings_must_agree():
     config = EarlyConfig(mode="stop", tolerance=0.01)
     flat = [0.6] * 5
-    assert foretold(flat[:4], 10, config) is None  # two readings only
-    assert foretold(flat, 10, config) == pytest.approx(0.6)
-    assert foretold([0.2, 0.5, 0.4, 0.7, 0.5], 10, config) is None
+    assert predicted_score(flat[:4], 10, config) is None  # two readings only
+    assert predicted_score(flat, 10, config) == pytest.approx(0.6)
+    assert predicted_score([0.2, 0.5, 0.4, 0.7, 0.5], 10, config) is None
 
 
 @pytest.mark.parametrize(

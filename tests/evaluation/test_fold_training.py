@@ -147,7 +147,7 @@ def test_watching_changes_nothing_and_notes_a_curve(folds, keep_every, small_sto
     assert watched.metrics == plain.metrics
 
 
-def test_a_training_that_can_be_foretold_ends(small_store):
+def test_a_training_whose_score_can_be_predicted_ends(small_store):
     early = EarlyConfig(mode="stop", agree=1, tolerance=1.0)
     (result,) = evaluator(small_store, epochs=20, early=early).evaluate([candidate()])
     assert len(result.metrics["curve"]) == 3
