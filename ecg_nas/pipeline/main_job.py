@@ -51,9 +51,9 @@ def execute(
             By default one a CPU core, or one on CUDA. The results do not depend on it.
         on_event: Called with the events of ``search_loop.run`` and, before them, with
             ``{"event": "search", "budget"}`` and ``{"event": "resumed", "evaluations", "best"}``;
-            besides with ``{"event": "stage", "text"}``, with the events of ``confirm`` and, as the
-            winner trains, with ``{"event": "final", "epoch", "epochs", "loss"}`` and, as its folds
-            do, ``{"event": "fold", "fold", "folds"}``.
+            besides with ``{"event": "stage", "text", "step", "steps"}``, with the events of
+            ``confirm`` and, as the winner trains, with ``{"event": "final", "epoch", "epochs",
+            "loss"}`` and, as its folds do, ``{"event": "fold", "fold", "folds"}``.
 
     Returns:
         What ``ecg-nas search --json`` prints.
