@@ -51,9 +51,10 @@ def execute(
             By default one a CPU core, or one on CUDA. The results do not depend on it.
         on_event: Called with the events of ``search_loop.run`` and, before them, with
             ``{"event": "search", "budget"}`` and ``{"event": "resumed", "evaluations", "best"}``;
-            besides with ``{"event": "stage", "text", "step", "steps"}``, with the events of
-            ``confirm`` and, as the winner trains, with ``{"event": "final", "epoch", "epochs",
-            "loss"}`` and, as its folds do, ``{"event": "fold", "fold", "folds"}``.
+            besides with ``{"event": "stage", "text"}``, with the events of ``confirm`` and, as the
+            winner trains, with ``{"event": "final", "epoch", "epochs", "loss"}`` and, as its folds
+            do, ``{"event": "fold", "fold", "folds"}``. All say which ``step`` of how many
+            ``steps`` they are from.
 
     Returns:
         What ``ecg-nas search --json`` prints.
@@ -112,13 +113,8 @@ _N_STEPS = 4 + N_FINAL_STEPS
 
 def _steps(job: _Job) -> Iterator[Step]:
     """Yield the steps; those of the final model follow the search that finds it."""
-    yield Step(name="data", text="finding the data", done=never, run=partial(_prepare, job))
-    yield Step(
-        name="search",
-        text="searching",
-        done=partial(_is_searched, job),
-        run=partial(_search, job),
-    )
+    yield Step(name="data", done=never, run=partial(_prepare, job))
+    yield Step(name="search", done=partial(_is_searched, job), run=partial(_search, job))
     yield Step(
         name="confirmation",
         text=f"training the {job.config.confirm.candidates} best again with other seeds",

@@ -17,16 +17,16 @@ class Step:
 
     Attributes:
         name: What to call it in logs.
-        text: What it does, for people.
-        done: Says whether what it makes is on disk, whole and of this job. Asked when the steps
+        done: Says whether what it makes is on disk, whole and of this job. Called when the steps
             before it are done.
         run: Does it, from wherever it was left; called with what takes its events.
+        text: What it does, for people; empty if its own events say so.
     """
 
     name: str
-    text: str
     done: Callable[[], bool]
     run: Callable[[OnEvent], None]
+    text: str = ""
 
 
 def never() -> bool:
@@ -38,10 +38,10 @@ def run_steps(steps: Iterable[Step], on_event: OnEvent, *, total: int) -> None:
     """Run those of the ``steps`` that are not done.
 
     Args:
-        steps: In order. Each is asked for when those before it are done.
-        on_event: Called with ``{"event": "stage", "text", "step", "steps"}`` before each step that
-            runs (``step`` from 1, those that are done count too), and with what the step tells:
-            its own stages get the same two numbers.
+        steps: In order. Each is taken when those before it are done.
+        on_event: Called with ``{"event": "stage", "text"}`` before each step that runs and has a
+            text, then with the events of the step. All have ``step`` (from 1; those that are done
+            count too) and ``steps`` besides.
         total: How many steps there are.
     """
     for number, step in enumerate(steps, 1):
@@ -50,14 +50,13 @@ def run_steps(steps: Iterable[Step], on_event: OnEvent, *, total: int) -> None:
             continue
         _log.info("step %d of %d, %s", number, total, step.name)
         numbered = _numbered(on_event, number, total)
-        numbered({"event": "stage", "text": step.text})
+        if step.text:
+            numbered({"event": "stage", "text": step.text})
         step.run(numbered)
 
 
 def _numbered(on_event: OnEvent, number: int, total: int) -> OnEvent:
     def numbered(event: Event) -> None:
-        if event.get("event") == "stage":
-            event = {**event, "step": number, "steps": total}
-        on_event(event)
+        on_event({**event, "step": number, "steps": total})
 
     return numbered
