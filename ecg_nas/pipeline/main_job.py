@@ -146,7 +146,7 @@ def _refuse_other_settings(folder: RunFolder, config: RunConfig, fingerprint: st
 
 def _prepare(job: _Job, on_event: OnEvent) -> None:
     """Prepare the data if need be, note what they are, and tell how far the run is."""
-    data = store_folder(job.config, on_event)
+    data = store_folder(job.config.data, on_event)
     _settle(job.folder, job.config, data)
     with RunStore(job.folder.store) as store:
         earlier = store.evaluations()
