@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from data_prep.io.record import write_record
+
 
 def write_csv(file, signal, *, fs_hz=250.0, leads=("II (mV)", "V1 (mV)"), times=True, sep=","):
     """Write a text file with a line a sample; NaN is an empty cell."""
@@ -57,3 +59,34 @@ def write_edf(
             content += text(f"+{onsets[frame]:g}\x14\x14", 30).replace(b" ", b"\0")
     file.write_bytes(content)
     return file
+
+
+def example_of(form, folder, signal, *, fs_hz, leads, name="r"):
+    """Write a recording in the format called ``form``; return what one gives to open it.
+
+    A format joins by a function ``_NAME_example`` below. The signal, in mV, has rows without
+    values in whole seconds only, for all leads: a pause.
+    """
+    return globals()[f"_{form}_example"](folder / name, np.asarray(signal), fs_hz, leads)
+
+
+def _wfdb_example(path, signal, fs_hz, leads):
+    write_record(path, signal=signal, fs_hz=fs_hz, leads=leads, gain=1000)
+    return path
+
+
+def _csv_example(path, signal, fs_hz, leads):
+    named = [f"{lead} (mV)" for lead in leads]
+    return write_csv(path.with_suffix(".csv"), signal, fs_hz=fs_hz, leads=named)
+
+
+def _edf_example(path, signal, fs_hz, leads):
+    frames = signal.reshape(-1, int(fs_hz), len(leads))
+    there = np.flatnonzero(~np.isnan(frames).all(axis=(1, 2)))
+    kept = frames[there].reshape(-1, len(leads)).T
+    labels = [f"ECG {lead}" for lead in leads]
+    per_frame = [int(fs_hz)] * len(leads)
+    onsets = there.astype(float) if len(there) < len(frames) else None
+    return write_edf(
+        path.with_suffix(".edf"), kept, per_frame=per_frame, labels=labels, onsets=onsets
+    )

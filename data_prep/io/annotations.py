@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from data_prep.errors import DataError
 BEAT_SYMBOLS = frozenset("NLRBAaJSVrFejnE/fQ?")
 """Annotations that mark a beat; all others (rhythm changes, noise, waves, comments) mark none.
 ``!`` (a flutter wave) is no beat for a classifier."""
+
+TABLE = ".csv"
+"""What the name of a table of beats ends with, after the annotator's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,17 @@ class Annotations:
     subtypes: NDArray[np.int64]
     aux: tuple[str, ...]
     fs_hz: float
+
+
+def annotation_file(path: Path, annotator: str) -> Path | None:
+    """Return the file of ``annotator`` beside the record ``path`` (without extension), if any.
+
+    It is ``path.ANNOTATOR``, an annotation file of WFDB, else ``path.ANNOTATOR.csv``, a table.
+    """
+    for name in (f"{path.name}.{annotator}", f"{path.name}.{annotator}{TABLE}"):
+        if path.with_name(name).is_file():
+            return path.with_name(name)
+    return None
 
 
 def beats_of(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -78,6 +78,7 @@ class Header:
         channels: The leads, in the order of the columns.
         segments: Name (``~``: a gap) and frames of each part of a record in several parts.
         states_length: Whether the header says how long it is; else its files do.
+        parts: Header of each part by its name, gaps and parts without samples aside.
     """
 
     fs_hz: float
@@ -85,6 +86,7 @@ class Header:
     channels: tuple[Lead, ...]
     segments: tuple[tuple[str, int], ...] = ()
     states_length: bool = True
+    parts: Mapping[str, Header] = field(default_factory=dict)
 
     @property
     def leads(self) -> tuple[str, ...]:
@@ -104,9 +106,15 @@ def read_header(path: str | Path) -> Header:
     """
     path = Path(path)
     lines = _lines(path)
-    name, n_leads, fs_hz, n_samples = _record_line(_file(path), lines[0])
+    name, _, fs_hz, _ = _record_line(_file(path), lines[0])
     if name["segments"] is not None:
         return _joined(path, _segments(_file(path), lines[1:]), fs_hz)
+    return _plain(path, lines)
+
+
+def _plain(path: Path, lines: Sequence[str]) -> Header:
+    """Return the header of a record that is in one part, from its lines."""
+    _, n_leads, fs_hz, n_samples = _record_line(_file(path), lines[0])
     if len(lines) <= n_leads:
         raise DataError(
             f"the header {_file(path)} must have a line for each of its {n_leads} leads; it has "
@@ -138,17 +146,21 @@ def segment_names(path: Path) -> list[str]:
     return [name for name, _ in _segments(_file(path), lines[1:]) if name != "~"]
 
 
-def record_files(path: Path) -> list[Path]:
-    """Return the files that the record ``path`` is read from, but for annotations.
-
-    Raises:
-        DataError: If a header is missing or malformed.
-    """
-    header = read_header(path)
+def record_files(path: Path, header: Header) -> list[Path]:
+    """Return the files that the record ``path`` of this header is read from."""
     if not header.segments:
-        return [_file(path), *(path.with_name(name) for name in _files(header.channels))]
-    parts = [path.with_name(name) for name, length in header.segments if name != "~" and length]
-    return [_file(path), *(file for part in parts for file in record_files(part))]
+        return _plain_files(path, header)
+    parts = [
+        file
+        for name, length in header.segments
+        if name != "~" and length
+        for file in _plain_files(path.with_name(name), header.parts[name])
+    ]
+    return [_file(path), *parts]
+
+
+def _plain_files(path: Path, header: Header) -> list[Path]:
+    return [_file(path), *(path.with_name(name) for name in _files(header.channels))]
 
 
 def refuse_short_files(path: Path, header: Header) -> None:
@@ -157,10 +169,8 @@ def refuse_short_files(path: Path, header: Header) -> None:
     Raises:
         DataError: If there is one.
     """
-    for name, length in header.segments:
-        if name != "~" and length:
-            part = path.with_name(name)
-            refuse_short_files(part, read_header(part))
+    for name, part in header.parts.items():
+        refuse_short_files(path.with_name(name), part)
     if header.segments:
         return
     for name, (bits, offset) in _files(header.channels).items():
@@ -226,8 +236,8 @@ def _lead_line(file: Path, line: str) -> Lead:
     _match(file, fields[0], _SIGNAL_FILE, "signal files names of letters, digits, -, _ and one dot")
     form = _match(file, fields[1], _FORMAT, "a format for each lead")
     gain = _match(file, fields[2], _GAIN, "a gain for each lead") if len(fields) > 2 else None
-    for field in fields[3:8]:
-        _match(file, field, _INTEGER, "numbers for each lead")
+    for text in fields[3:8]:
+        _match(file, text, _INTEGER, "numbers for each lead")
     if form["frame"] is not None and int(form["frame"]) == 0:
         raise DataError(f"the header {file} must give leads of one sample a frame or more; {line}")
     baseline = gain["baseline"] if gain else None
@@ -272,19 +282,22 @@ def _segments(file: Path, lines: Sequence[str]) -> tuple[tuple[str, int], ...]:
 def _joined(path: Path, segments: tuple[tuple[str, int], ...], fs_hz: float) -> Header:
     """Return the header of a record in parts; its leads are those of any part, in that order."""
     channels: dict[str, Lead] = {}
+    parts: dict[str, Header] = {}
     for name, length in segments:
         # A part without samples only lists the leads that come and go in the others.
         if name == "~" or not length:
             continue
-        if segment_names(path.with_name(name)):
+        lines = _lines(path.with_name(name))
+        if _record_line(_file(path.with_name(name)), lines[0])[0]["segments"] is not None:
             raise DataError(f"part {name} of record {path} must not consist of parts itself")
-        part = read_header(path.with_name(name))
+        part = _plain(path.with_name(name), lines)
         one_a_frame = part.oversampling(range(len(part.channels))) == 1
         if not one_a_frame or part.fs_hz != fs_hz or part.n_samples != length:
             raise DataError(
                 f"part {name} of record {path} must be a plain record of {length} samples at "
                 f"{fs_hz:g} Hz, one a frame; its header says otherwise"
             )
+        parts[name] = part
         for lead in part.channels:
             known = channels.setdefault(lead.name, Lead(name=lead.name))
             if not lead.calibrated and known.calibrated:
@@ -293,8 +306,9 @@ def _joined(path: Path, segments: tuple[tuple[str, int], ...], fs_hz: float) -> 
     if not channels or not n_samples:
         raise DataError(f"record {path} must hold samples of at least one lead; it holds none")
     return Header(
-        fs_hz=fs_hz, n_samples=n_samples, channels=tuple(channels.values()), segments=segments
-    )
+        fs_hz=fs_hz, n_samples=n_samples, channels=tuple(channels.values()), segments=segments,
+        parts=parts,
+    )  # fmt: skip
 
 
 def _files(channels: Sequence[Lead]) -> dict[str, tuple[Fraction, int]]:

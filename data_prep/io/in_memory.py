@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
 from data_prep.errors import DataError
-from data_prep.io.recording import RATES_HZ, Recording
+from data_prep.io.recording import Recording
 
 
 class ArrayRecording(Recording):
@@ -18,7 +18,7 @@ class ArrayRecording(Recording):
 
     Args:
         signal: ``(samples,)`` or ``(samples, leads)`` in mV; NaN where there is no valid sample.
-        fs_hz: Sampling rate, 50 to 10,000.
+        fs_hz: Sampling rate, within ``recording.RATES_HZ``.
         leads: Name of each lead; ``ECG1``, ``ECG2`` … by default.
         name: What to call it.
 
@@ -50,19 +50,21 @@ class ArrayRecording(Recording):
                 f"each lead of a signal must have one name of its own; {values.shape[1]} columns "
                 f"got {', '.join(names)}"
             )
-        if not RATES_HZ[0] <= fs_hz <= RATES_HZ[1]:
-            raise DataError(
-                f"a signal must have from {RATES_HZ[0]:g} to {RATES_HZ[1]:g} samples a second; "
-                f"got {fs_hz:g}"
-            )
+        self.where = "a signal"
+        self.fs_hz = float(fs_hz)
+        self.refuse_rate()
         if np.isinf(values).any():
             raise DataError("a signal must be finite, or NaN where it has no value; it is infinite")
         self._signal = values
         self.path = Path(name)
-        self.fs_hz = float(fs_hz)
+        self.files = ()
         self.n_samples = len(values)
         self.leads = names
         self.signals = tuple(range(len(names)))
+
+    @override
+    def _take(self, columns: Sequence[int]) -> None:
+        self._signal = self._signal[:, columns]
 
     @override
     def read(self, start: int, stop: int) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import tempfile
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,10 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from data_prep.errors import DataError
 from data_prep.io._annotation_file import decode
-from data_prep.io.annotations import BEAT_SYMBOLS, Annotations, beats_of
+from data_prep.io.annotation_table import read_table
+from data_prep.io.annotations import TABLE, Annotations, annotation_file, beats_of
 from data_prep.io.frames import at_rate, frames_around
-from data_prep.io.header import Header, Lead, read_header, refuse_short_files
-from data_prep.io.leads import choose_leads
+from data_prep.io.header import Header, Lead, read_header
 
 __all__ = [
     "Annotations",
@@ -27,7 +27,6 @@ __all__ = [
     "beats_of",
     "read_annotations",
     "read_header",
-    "read_record",
     "read_signal",
     "write_annotations",
     "write_record",
@@ -70,55 +69,10 @@ class Record:
     annotations: Annotations | None = None
 
 
-def read_record(
-    path: str | Path,
-    *,
-    leads: Sequence[str] | None = None,
-    annotator: str | None = "atr",
-    patient: str | None = None,
-    beat_symbols: Collection[str] = BEAT_SYMBOLS,
-) -> Record:
-    """Read one WFDB record with the beats of one annotator.
-
-    Args:
-        path: The record without extension, as in ``data/mitdb/100``.
-        leads: Leads to read, as for ``leads.choose_leads``; all of them by default.
-        annotator: Extension of the annotation file; ``None`` reads none (no beats).
-        patient: Whose recording it is; by default the record's name.
-        beat_symbols: Annotations that count as beats; the others are passed over.
-
-    Raises:
-        DataError: If a file is missing, truncated or malformed, a lead is unknown or not a
-            voltage, or an annotation lies outside of the recording.
-    """
-    path = Path(path)
-    header = read_header(path)
-    columns = (
-        list(range(len(header.leads)))
-        if leads is None
-        else choose_leads(header.leads, leads, where=f"record {path}")
-    )
-    refuse_short_files(path, header)
-    signal = read_signal(path, header, columns)
-    fs_hz = header.fs_hz * header.oversampling(columns)
-    notes = None if annotator is None else read_annotations(path, annotator, fs_hz=header.fs_hz)
-    beats, symbols = beats_of(notes, fs_hz, len(signal), beat_symbols, where=str(path))
-    return Record(
-        name=path.name,
-        patient=path.name if patient is None else patient,
-        signal=signal,
-        fs_hz=fs_hz,
-        leads=tuple(header.leads[column] for column in columns),
-        beats=beats,
-        symbols=symbols,
-        annotations=notes,
-    )
-
-
 def read_annotations(
     path: str | Path, extension: str, *, fs_hz: float | None = None
 ) -> Annotations:
-    """Read a WFDB annotation file, ``path.extension``.
+    """Read a WFDB annotation file, ``path.extension``, else the table ``path.extension.csv``.
 
     Args:
         path: The record without extension; its header need not be there.
@@ -129,11 +83,14 @@ def read_annotations(
         DataError: If the file is missing, truncated or malformed, or its rate is not known.
     """
     path = Path(path)
-    file = path.with_name(f"{path.name}.{extension}")
-    if not file.is_file():
+    file = annotation_file(path, extension)
+    if file is None:
         raise DataError(
-            f"record {path} must have an annotation file {file.name} beside it; there is none"
+            f"record {path} must have an annotation file {path.name}.{extension} beside it; there "
+            "is none"
         )
+    if file.suffix == TABLE:
+        return read_table(file, _annotation_rate(path, file, fs_hz))
     try:
         raw = decode(file.read_bytes(), str(file))
     except OSError as error:
@@ -145,20 +102,24 @@ def read_annotations(
             f"the annotation file {file} must hold annotations of WFDB; of code {unknown[0]} "
             "there are none: is it another kind of file?"
         )
-    rate = raw.fs_hz or fs_hz
-    if not rate and path.with_name(f"{path.name}.hea").is_file():
-        rate = read_header(path).fs_hz
-    if not rate:
-        raise DataError(
-            f"the sampling rate of {file} must be known; neither it nor a header beside it says one"
-        )
     return Annotations(
         samples=np.array(raw.samples, dtype=np.int64),
         symbols=np.array([symbol_of[code] for code in raw.codes], dtype=np.str_),
         subtypes=np.array(raw.subtypes, dtype=np.int64),
         aux=tuple(raw.aux),
-        fs_hz=float(rate),
+        fs_hz=_annotation_rate(path, file, raw.fs_hz or fs_hz),
     )
+
+
+def _annotation_rate(path: Path, file: Path, fs_hz: float | None) -> float:
+    """Return ``fs_hz``, else what a header beside the annotation file says."""
+    if not fs_hz and path.with_name(f"{path.name}.hea").is_file():
+        fs_hz = read_header(path).fs_hz
+    if not fs_hz:
+        raise DataError(
+            f"the sampling rate of {file} must be known; neither it nor a header beside it says one"
+        )
+    return float(fs_hz)
 
 
 def read_signal(
@@ -375,7 +336,7 @@ def _read_parts(
     for name, length in header.segments:
         first, last = max(start, at), min(stop, at + length)
         if name != "~" and first < last:
-            part = read_header(path.with_name(name))
+            part = header.parts[name]
             places = [place for place, lead in enumerate(wanted) if lead in part.leads]
             own = [part.leads.index(wanted[place]) for place in places]
             if own:

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import override
 
 from data_prep.errors import DataError
-from data_prep.io.annotations import BEAT_SYMBOLS, beats_of
-from data_prep.io.header import Header, read_header, refuse_short_files
+from data_prep.io.annotations import BEAT_SYMBOLS, Annotations, beats_of
 from data_prep.io.leads import choose_leads
-from data_prep.io.record import read_annotations, read_signal
+from data_prep.io.record import Record, read_annotations
 
-RATES_HZ: Final = (50.0, 10_000.0)
-"""Outside of these it is no ECG, but a damaged header; some filters would take for ever."""
+RATES_HZ: Final = (50.0, 20_000.0)
+"""Slower than this there is no QRS complex to see; faster is no ECG recorder, but a damaged header
+or a typing error, and some filters would take for ever."""
 
 
 class Recording(ABC):
-    """Some leads of one recording.
+    """Some leads of one recording; its header is read once, when it is opened.
 
     Attributes:
         path: Where it lies, without extension: annotation files are ``path.EXT``.
+        where: What to call it in a message.
+        files: The files that it is read from, its header first.
         fs_hz: Sampling rate of what :meth:`read` returns: that of the fastest of the leads.
         n_samples: Length at that rate.
         leads: Names of the leads, in the order of the columns.
@@ -33,6 +35,8 @@ class Recording(ABC):
     """
 
     path: Path
+    where: str
+    files: tuple[Path, ...]
     fs_hz: float
     n_samples: int
     leads: tuple[str, ...]
@@ -70,59 +74,107 @@ class Recording(ABC):
             DataError: If the file is not what it must be there.
         """
 
+    @abstractmethod
+    def _take(self, columns: Sequence[int]) -> None:
+        """Keep only these of the columns: all but ``leads`` and ``signals``, which are done."""
+
+    def assumptions(self, column: int) -> list[str]:
+        """Return what is assumed to read the lead in ``column`` that the file does not state."""
+        del column
+        return []
+
+    def choose(self, leads: Sequence[str] | None) -> Self:
+        """Return the recording with some of its leads, without reading its header again.
+
+        Args:
+            leads: As for ``leads.choose_leads``; ``None``: all.
+
+        Raises:
+            DataError: If a lead is not there, or its unit is not known, or there is no lead at all.
+        """
+        if not self.leads:
+            raise DataError(f"{self.where} must have a lead; it has none")
+        columns = (
+            list(range(len(self.leads)))
+            if leads is None
+            else choose_leads(self.leads, leads, where=self.where)
+        )
+        chosen = copy.copy(self)
+        chosen.leads = tuple(self.leads[column] for column in columns)
+        chosen.signals = tuple(self.signals[column] for column in columns)
+        chosen._take(columns)
+        return chosen
+
+    def refuse_rate(self) -> None:
+        """Refuse a sampling rate that no recorder has.
+
+        Raises:
+            DataError: If it is outside of ``RATES_HZ``.
+        """
+        lowest, highest = RATES_HZ
+        if not lowest <= self.fs_hz <= highest:
+            raise DataError(
+                f"{self.where} must have from {lowest:g} to {highest:g} samples a second; it has "
+                f"{self.fs_hz:g}"
+            )
+
+    def annotations(self, annotator: str) -> Annotations:
+        """Return what ``annotator`` said about it, from the file beside it.
+
+        Raises:
+            DataError: If there is no such file, or it is malformed.
+        """
+        return read_annotations(self.path, annotator, fs_hz=self.annotation_fs_hz)
+
+    def beats_in(
+        self, notes: Annotations | None, beat_symbols: Collection[str] = BEAT_SYMBOLS
+    ) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+        """Return positions (samples of :meth:`read`, ascending) and symbols of the beats.
+
+        Raises:
+            DataError: If one lies outside of the recording.
+        """
+        return beats_of(notes, self.fs_hz, self.n_samples, beat_symbols, where=str(self.path))
+
     def beats(
         self, annotator: str, beat_symbols: Collection[str] = BEAT_SYMBOLS
     ) -> NDArray[np.int64]:
-        """Return the positions of the beats in the annotation file ``path.annotator``, ascending.
+        """Return the positions of the beats of ``annotator``, ascending.
 
         Raises:
             DataError: If there is no such file, or it does not fit the recording.
         """
-        notes = read_annotations(self.path, annotator, fs_hz=self.annotation_fs_hz)
-        return beats_of(notes, self.fs_hz, self.n_samples, beat_symbols, where=str(self.path))[0]
+        return self.beats_in(self.annotations(annotator), beat_symbols)[0]
 
+    def as_record(
+        self,
+        notes: Annotations | None,
+        *,
+        name: str | None = None,
+        patient: str | None = None,
+        beat_symbols: Collection[str] = BEAT_SYMBOLS,
+    ) -> Record:
+        """Read the whole signal.
 
-class WfdbRecording(Recording):
-    """A WFDB record.
+        Args:
+            notes: Its annotations; ``None``: no beats.
+            name: What to call the record; by default its own name.
+            patient: Whose recording it is; by default the record's name.
+            beat_symbols: Annotations that count as beats; the others are passed over.
 
-    Args:
-        path: The record without extension.
-        leads: As for ``leads.choose_leads``; ``None``: all.
-
-    Raises:
-        DataError: If there is no such record, it is malformed, or has no such leads.
-    """
-
-    def __init__(self, path: Path, leads: tuple[str, ...] | None = None) -> None:
-        self._header: Header = read_header(path)
-        self._columns = chosen(self._header.leads, leads, where=f"record {path}")
-        self.signals = tuple(self._columns)
-        refuse_short_files(path, self._header)
-        rate = self._header.oversampling(self._columns)
-        self.path = path
-        self.fs_hz = self._header.fs_hz * rate
-        self.n_samples = self._header.n_samples * rate
-        self.leads = tuple(self._header.leads[column] for column in self._columns)
-
-    @property
-    @override
-    def annotation_fs_hz(self) -> float:
-        """Annotations count frames."""
-        return self._header.fs_hz
-
-    @override
-    def read(self, start: int, stop: int) -> NDArray[np.float32]:
-        return read_signal(self.path, self._header, self._columns, start, stop)
-
-
-def chosen(available: tuple[str, ...], leads: tuple[str, ...] | None, *, where: str) -> list[int]:
-    """Return the columns of ``leads`` (as for ``choose_leads``), or all of them.
-
-    Raises:
-        DataError: If a lead is not there, or no lead at all.
-    """
-    if not available:
-        raise DataError(f"{where} must have a lead; it has none")
-    return list(range(len(available))) if leads is None else choose_leads(
-        available, leads, where=where
-    )  # fmt: skip
+        Raises:
+            DataError: If a file is not what it must be, or a beat lies outside of the recording.
+        """
+        signal = self.read(0, self.n_samples)
+        beats, symbols = self.beats_in(notes, beat_symbols)
+        name = self.name if name is None else name
+        return Record(
+            name=name,
+            patient=name if patient is None else patient,
+            signal=signal,
+            fs_hz=self.fs_hz,
+            leads=self.leads,
+            beats=beats,
+            symbols=symbols,
+            annotations=notes,
+        )

@@ -9,7 +9,8 @@ from typing import Any
 
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
-from data_prep.io.header import record_files
+from data_prep.io import formats
+from data_prep.io.annotations import annotation_file
 from data_prep.store.dataset import VERSION
 from data_prep.store.request import DataRequest
 
@@ -37,9 +38,11 @@ def stamp(request: DataRequest, on_event: OnEvent = ignore) -> str:
         state.append(None if file is None else [file.stem, _text(file)])
     for ref in origin.records(asked.records, on_event):
         wanted = (ref.annotator,) if asked.annotators is None else asked.annotators
-        notes = [ref.path.with_name(f"{ref.path.name}.{name}") for name in wanted]
+        recording = formats.open_file(ref.path)
+        notes = [annotation_file(recording.path, name) for name in wanted]
         state.append([ref.name, ref.patient])
-        state += [_status(file) for file in [*record_files(ref.path), *notes] if file.is_file()]
+        files = [*recording.files, *(file for file in notes if file is not None)]
+        state += [_status(file) for file in files if file.is_file()]
     return hashlib.blake2b(json.dumps(state).encode(), digest_size=8).hexdigest()
 
 

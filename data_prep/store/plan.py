@@ -18,17 +18,13 @@ from data_prep.beats.labels import SCORED, label, mapping, read_mapping, refuse_
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
-from data_prep.io.annotations import BEAT_SYMBOLS
-from data_prep.io.header import Header, read_header, refuse_short_files
-from data_prep.io.leads import choose_leads
-from data_prep.io.record import beats_of, read_annotations
+from data_prep.io import formats
+from data_prep.io.annotations import BEAT_SYMBOLS, Annotations, annotation_file
+from data_prep.io.recording import Recording
 from data_prep.sources import Assignment, RecordRef, Source
 from data_prep.splits import Side, read_split, refuse_overlap
 from data_prep.store.patient_table import read_patients
 from data_prep.store.request import DataRequest
-
-# Slower than this there is no QRS complex to see; faster is no ECG recorder, but a typing error.
-_RATES_HZ = (50.0, 20_000.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +34,8 @@ class PlannedRecord:
     Attributes:
         ref: Where it lies and whose it is.
         side: Side of the split.
-        header: What its header says.
-        columns: The leads to take, as columns of the header.
+        recording: The leads to take, of the recording as it was opened.
+        annotations: What its annotator said, as it is in the file.
         symbols: Symbol of each of its beats.
         y: Class of each of its beats, -1 for none.
         unmapped: Beats without a class, by symbol.
@@ -48,22 +44,12 @@ class PlannedRecord:
 
     ref: RecordRef
     side: Side
-    header: Header
-    columns: tuple[int, ...]
+    recording: Recording
+    annotations: Annotations
     symbols: NDArray[np.str_]
     y: NDArray[np.int64]
     unmapped: Mapping[str, int]
     notes: tuple[str, ...] = ()
-
-    @property
-    def fs_hz(self) -> float:
-        """Sampling rate at which it will be read: that of the fastest lead taken."""
-        return self.header.fs_hz * self.header.oversampling(self.columns)
-
-    @property
-    def n_samples(self) -> int:
-        """Length at that rate."""
-        return self.header.n_samples * self.header.oversampling(self.columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +134,7 @@ def make_plan(request: DataRequest, *, on_event: OnEvent = ignore) -> Plan:
     usable: list[PlannedRecord] = []
     left_out: list[Mapping[str, Any]] = []
     for ref in refs:
-        planned = _read_through(_annotated(ref, annotators), symbol_classes, spec)
+        planned = _read_through(ref, annotators, symbol_classes, spec)
         reason = _unusable(planned, spec, complete=origin.complete)
         if reason is None:
             usable.append(planned)
@@ -164,9 +150,9 @@ def make_plan(request: DataRequest, *, on_event: OnEvent = ignore) -> Plan:
             reason = assignment.left_out.get(planned.ref.patient, "on no side of the split")
             left_out.append(_left_out(planned, reason))
         else:
-            columns = choose_leads(planned.header.leads, spec.leads, where=_where(planned.ref))
-            _refuse_rate(planned.ref, planned.header, columns)
-            chosen = replace(planned, side=side, columns=tuple(columns))
+            recording = planned.recording.choose(spec.leads)
+            recording.refuse_rate()
+            chosen = replace(planned, side=side, recording=recording)
             taken.append(replace(chosen, notes=tuple(_notes(chosen, spec, annotators))))
     plan = Plan(
         source=origin.name,
@@ -195,41 +181,37 @@ def _with_patients(refs: Sequence[RecordRef], table: Path | None) -> list[Record
     return [replace(ref, patient=patient_of[ref.name]) for ref in refs]
 
 
-def _annotated(ref: RecordRef, annotators: Sequence[str] | None) -> RecordRef:
+def _annotated(ref: RecordRef, annotators: Sequence[str] | None, stem: Path) -> RecordRef:
     """Return ``ref`` with the first of ``annotators`` that it has, or the first of all."""
     if annotators is None:
         return ref
-    there = [name for name in annotators if _annotation_file(ref, name).is_file()]
+    there = [name for name in annotators if annotation_file(stem, name) is not None]
     return replace(ref, annotator=[*there, annotators[0]][0])
 
 
-def _annotation_file(ref: RecordRef, annotator: str) -> Path:
-    return ref.path.with_name(f"{ref.path.name}.{annotator}")
-
-
 def _read_through(
-    ref: RecordRef, symbol_classes: Mapping[str, str], spec: SignalSpec
+    ref: RecordRef,
+    annotators: Sequence[str] | None,
+    symbol_classes: Mapping[str, str],
+    spec: SignalSpec,
 ) -> PlannedRecord:
-    header = read_header(ref.path)
-    refuse_short_files(ref.path, header)
-    if not _annotation_file(ref, ref.annotator).is_file():
+    """Read header and annotations of a record, once for all that follows."""
+    recording = formats.open_file(ref.path)
+    ref = _annotated(ref, annotators, recording.path)
+    if annotation_file(recording.path, ref.annotator) is None:
         raise DataError(
-            f"record {ref.path} must have an annotation file {ref.path.name}.{ref.annotator}; "
-            "there is none: name another with --annotators, or take the record away"
+            f"record {recording.path} must have an annotation file "
+            f"{recording.name}.{ref.annotator}; there is none: name another with --annotators, or "
+            "take the record away"
         )
-    _, symbols = beats_of(
-        read_annotations(ref.path, ref.annotator, fs_hz=header.fs_hz),
-        header.fs_hz,
-        header.n_samples,
-        BEAT_SYMBOLS | symbol_classes.keys(),
-        where=str(ref.path),
-    )
+    annotations = recording.annotations(ref.annotator)
+    _, symbols = recording.beats_in(annotations, BEAT_SYMBOLS | symbol_classes.keys())
     labelled = label(symbols, symbol_classes, spec.classes)
     return PlannedRecord(
         ref=ref,
         side="train",
-        header=header,
-        columns=(),
+        recording=recording,
+        annotations=annotations,
         symbols=symbols,
         y=labelled.y,
         unmapped=labelled.unmapped,
@@ -242,43 +224,21 @@ def _unusable(planned: PlannedRecord, spec: SignalSpec, *, complete: bool) -> st
         return "it has no beats"
     if not complete:
         try:
-            choose_leads(planned.header.leads, spec.leads, where=_where(planned.ref))
+            planned.recording.choose(spec.leads)
         except DataError as error:
             return str(error)
     return None
-
-
-def _where(ref: RecordRef) -> str:
-    return f"record {ref.path}"
-
-
-def _refuse_rate(ref: RecordRef, header: Header, columns: Sequence[int]) -> None:
-    lowest, highest = _RATES_HZ
-    fs_hz = header.fs_hz * header.oversampling(columns)
-    if not lowest <= fs_hz <= highest:
-        raise DataError(
-            f"record {ref.path} must have from {lowest:g} to {highest:g} samples a second; its "
-            f"header says {fs_hz:g}"
-        )
 
 
 def _notes(
     planned: PlannedRecord, spec: SignalSpec, annotators: Sequence[str] | None
 ) -> Iterator[str]:
     """Say what was assumed to read a record: nothing that its own header and files state."""
-    fastest = planned.header.oversampling(planned.columns)
-    for entry, column in zip(spec.leads, planned.columns, strict=True):
-        lead = planned.header.channels[column]
+    for column, (entry, lead) in enumerate(zip(spec.leads, planned.recording.leads, strict=True)):
         names = [name.strip().casefold() for name in entry.split("/")]
-        if lead.name.strip().casefold() not in names:
-            yield f"lead {lead.name} was taken for {entry} by its position"
-        if not lead.calibrated:
-            yield f"lead {lead.name} has no gain: 200 steps a {lead.unit} were assumed"
-        if lead.per_frame != fastest:
-            yield (
-                f"lead {lead.name} of {planned.header.fs_hz * lead.per_frame:g} Hz was "
-                f"interpolated to {planned.fs_hz:g} Hz"
-            )
+        if lead.strip().casefold() not in names:
+            yield f"lead {lead} was taken for {entry} by its position"
+        yield from planned.recording.assumptions(column)
     if annotators is not None and planned.ref.annotator != annotators[0]:
         yield f"annotator {planned.ref.annotator} was taken, since there is no {annotators[0]}"
 

@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from data_prep.dsp.filters import condition_parts, resampled_length, resampled_p
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
 from data_prep.io.annotations import BEAT_SYMBOLS
-from data_prep.io.record import Record, read_record
+from data_prep.io.record import Record
 from data_prep.splits import Side
 from data_prep.store.dataset import (
     BEAT_ARRAYS,
@@ -202,7 +202,7 @@ def _build(plan: Plan, folder: Path, on_event: OnEvent) -> dict[str, Any]:
 
 def _new_signal(file: Path, plan: Plan, side: Side) -> np.memmap[Any, np.dtype[np.float32]]:
     rows = sum(
-        resampled_length(record.n_samples, record.fs_hz, plan.signal.fs_hz)
+        resampled_length(record.recording.n_samples, record.recording.fs_hz, plan.signal.fs_hz)
         for record in plan.on(side)
     )
     return np.lib.format.open_memmap(
@@ -211,14 +211,12 @@ def _new_signal(file: Path, plan: Plan, side: Side) -> np.memmap[Any, np.dtype[n
 
 
 def _read(planned: PlannedRecord, plan: Plan) -> Record:
-    record = read_record(
-        planned.ref.path,
-        leads=plan.signal.leads,
-        annotator=planned.ref.annotator,
+    return planned.recording.as_record(
+        planned.annotations,
+        name=planned.ref.name,
         patient=planned.ref.patient,
         beat_symbols=BEAT_SYMBOLS | plan.symbols.keys(),
     )
-    return replace(record, name=planned.ref.name)
 
 
 def _content(record: Record, side: Side) -> bytes:

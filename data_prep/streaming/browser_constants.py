@@ -20,6 +20,7 @@ from data_prep.dsp.gaps import BRIDGE_S
 from data_prep.dsp.signal_spec import HIGH_PASS_HZ, LOW_PASS_S, SignalSpec
 from data_prep.io.annotations import BEAT_SYMBOLS
 from data_prep.io.record import MILLIVOLT, annotation_symbols
+from data_prep.io.recording import RATES_HZ
 from data_prep.streaming import blocks
 
 Band = Literal["lowpass", "highpass", "bandpass"]
@@ -50,6 +51,7 @@ def rules(spec: BeatSpec) -> dict[str, Any]:
         "quality": _quality_rules(),
         "largest_mv": blocks._LARGEST_MV,
         "millivolt": dict(MILLIVOLT),
+        "rates_hz": list(RATES_HZ),
         "symbols": annotation_symbols(),
         "beat_symbols": "".join(sorted(BEAT_SYMBOLS)),
     }

@@ -11,8 +11,8 @@ import numpy as np
 from data_prep.beats.labels import MAPPINGS
 from data_prep.ec57.beat_by_beat import compare
 from data_prep.errors import DataError
-from data_prep.io.annotations import BEAT_SYMBOLS
-from data_prep.io.record import Annotations, read_annotations, read_header, read_record
+from data_prep.io.annotations import BEAT_SYMBOLS, Annotations, annotation_file
+from data_prep.io.formats import open_file
 from data_prep.store.dataset import SignalStore
 from ecg_nas.assessment.beat_matching import Outcomes
 from ecg_nas.figures.strip import Beats, Mark, clock, strip
@@ -34,13 +34,13 @@ def of_record(
     leads: Sequence[str] | None = None,
     line_s: float = 10.0,
 ) -> str:
-    """Draw a piece of a WFDB record as it was recorded, with its annotators' beats.
+    """Draw a piece of a recording as it was recorded, with its annotators' beats.
 
     Beats are coloured by class (``bxb``'s mapping). Where another annotator's beats differ from
     the first one's, paired as EC57 does, is marked.
 
     Args:
-        path: The record without extension.
+        path: The recording, as for ``data_prep.io.formats.open_recording``.
         from_s: Where to begin.
         to_s: Where to end; by default after one line. The record's end, if that comes first.
         annotators: Extensions of annotation files, the first one the reference; by default
@@ -54,22 +54,22 @@ def of_record(
     Raises:
         DataError: If the record or its annotations cannot be read, or there is no such piece.
     """
-    header = read_header(path)
-    duration_s = header.n_samples / header.fs_hz
+    recording = open_file(path).choose(leads)
+    path, duration_s = recording.path, recording.duration_s
     to_s = from_s + line_s if to_s is None else to_s
     _refuse_span(path, from_s, to_s, duration_s)
     if annotators is None:
-        annotators = ["atr"] if path.with_name(f"{path.name}.atr").is_file() else []
-    notes = {name: read_annotations(path, name, fs_hz=header.fs_hz) for name in annotators}
-    record = read_record(path, leads=leads, annotator=None)
-    first, last = (round(time * record.fs_hz) for time in (from_s, min(to_s, duration_s)))
+        annotators = [] if annotation_file(path, "atr") is None else ["atr"]
+    notes = {name: recording.annotations(name) for name in annotators}
+    fs_hz = recording.fs_hz
+    first, last = (round(time * fs_hz) for time in (from_s, min(to_s, duration_s)))
     return strip(
-        record.signal[first:last],
-        record.fs_hz,
-        record.leads,
-        start_s=first / record.fs_hz,
+        recording.read(first, last),
+        fs_hz,
+        recording.leads,
+        start_s=first / fs_hz,
         annotators=[_beats(name, own) for name, own in notes.items()],
-        marks=_disagreements(notes, header.fs_hz),
+        marks=_disagreements(notes, recording.annotation_fs_hz),
         line_s=line_s,
         title=f"Record {path.name}, {clock(from_s)} to {clock(min(to_s, duration_s))}",
         note=_NOTICE,

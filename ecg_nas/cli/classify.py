@@ -12,6 +12,7 @@ import click
 from ecg_nas.cli._display import counted
 from ecg_nas.cli._errors import Failed, as_click_error, one_line
 from ecg_nas.cli._output import json_option, names, remark, say, write_json
+from ecg_nas.cli._recordings import RecordingCommand
 
 if TYPE_CHECKING:
     from data_prep.events import OnEvent
@@ -22,7 +23,7 @@ HEADING = "model"
 _NOTICE = "Research use only, not a medical device."
 
 
-@click.command()
+@click.command(cls=RecordingCommand)
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("records", nargs=-1, required=True, metavar="RECORD…")
 @click.option(
@@ -61,12 +62,16 @@ _NOTICE = "Research use only, not a medical device."
     help="Leave out beats where the signal is unreadable.  [default: for detected beats]",
 )
 @click.option(
-    "--fs", "fs_hz", type=click.FloatRange(min=1), metavar="HZ", help="Rate of a CSV file."
-)
+    "--fs",
+    "fs_hz",
+    type=click.FloatRange(min=1),
+    metavar="HZ",
+    help="Rate of a file that does not say it.",
+)  # fmt: skip
 @click.option(
     "--units",
     type=click.Choice(["mV", "uV", "V"], case_sensitive=False),
-    help="Unit of a CSV or EDF file that does not say it.",
+    help="Unit of the leads of a file that does not say it.",
 )
 @click.option("--int8", is_flag=True, help="Use the bundle's INT8 model.")
 @click.option("--report", is_flag=True, help="Write a page for each recording: RECORD.EXT.html.")
@@ -88,8 +93,7 @@ def command(
 ) -> None:
     """Classify the beats of whole recordings.
 
-    RECORD is a WFDB record, a CSV file (a column time in s, leads as 'MLII (mV)'; .csv, .tsv or
-    .txt) or an EDF file.
+    RECORD is a recording of one of the formats below.
     Stretches that cannot be read are marked '~', and no beat is guessed there. One bad recording
     does not stop the others.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ecg_nas.cli._output import check_target, say
+from ecg_nas.cli._recordings import RecordingCommand
 from ecg_nas.files import write_text
 
 HEADING = "data"
@@ -30,7 +31,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
     )
 
 
-@click.command()
+@click.command(cls=RecordingCommand)
 @click.argument("record")
 @click.option(
     "--from", "from_s", callback=_seconds, default="0", metavar="T", help="Seconds or mm:ss."
@@ -66,7 +67,7 @@ def command(
 ) -> None:
     """Draw a piece of a recording on ECG paper, 25 mm/s and 10 mm/mV, 10 s a line.
 
-    RECORD is a WFDB record without extension. Beats are coloured by class; where a further
+    RECORD is a recording of one of the formats below. Beats are coloured by class; where a further
     annotator differs from the first is marked. Print it at 100 % on A4 landscape.
 
     \b

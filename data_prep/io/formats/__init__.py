@@ -1,16 +1,121 @@
-"""Open a recording of any format that we read: WFDB, CSV, EDF."""
+"""Formats of recordings: one module each; the folder is the registry."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib
+import pkgutil
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING
 
 from data_prep.errors import DataError
-from data_prep.io.recording import RATES_HZ, Recording, WfdbRecording
+from data_prep.io.formats.base import RecordingFormat
 
-_TEXT: Final = (".csv", ".tsv", ".txt")
+if TYPE_CHECKING:
+    from data_prep.io.record import Record
+    from data_prep.io.recording import Recording
+
+__all__ = [
+    "RecordingFormat",
+    "available",
+    "find",
+    "format_of",
+    "load",
+    "open_file",
+    "open_recording",
+    "read_record",
+]
+
 _SHORTEST_S, _LONGEST_S = 1.0, 62 * 86400.0
+
+
+def available() -> list[str]:
+    """Return the names of the formats, without importing them."""
+    return sorted(
+        module.name
+        for module in pkgutil.iter_modules(__path__)
+        if module.name != "base" and not module.name.startswith("_")
+    )
+
+
+def load(name: str) -> RecordingFormat:
+    """Return the format called ``name``.
+
+    Raises:
+        DataError: If there is none of that name.
+    """
+    if name not in available():
+        raise DataError(f"the format must be one of {', '.join(available())}; got {name!r}")
+    found = importlib.import_module(f"data_prep.io.formats.{name}").FORMAT
+    if not isinstance(found, RecordingFormat):
+        raise TypeError(f"data_prep/io/formats/{name}.py must end with FORMAT = a RecordingFormat")
+    return found
+
+
+def format_of(given: str | Path) -> RecordingFormat:
+    """Return the format of the recording ``given``: by its ending, else by its content.
+
+    What neither tells is taken for a name without an ending.
+
+    Raises:
+        DataError: If ``given`` is a folder.
+    """
+    path = Path(given)
+    if path.name in ("", ".."):
+        raise DataError(
+            f"a recording must be a file, or a record's name; {str(given)!r} is a folder"
+        )
+    formats = [load(name) for name in available()]
+    by_ending = [form for form in formats if path.suffix and form.owns(path)]
+    if by_ending and path.is_file():
+        return by_ending[0]
+    by_content = [form for form in formats if form.recognizes(path)]
+    by_name = [form for form in formats if "" in form.endings]
+    return [*by_content, *by_ending, *by_name][0]
+
+
+def find(folder: Path) -> list[Path]:
+    """Return the recordings of all formats in ``folder`` and its folders, as they are opened.
+
+    Raises:
+        DataError: If a header is malformed, or two files may be the same recording.
+    """
+    named: dict[Path, Path] = {}
+    for form in map(load, available()):
+        for path in form.find(folder):
+            other = named.setdefault(form.stem(path), path)
+            if other != path:
+                raise DataError(
+                    f"each recording must be there once; {form.stem(path)} is there as "
+                    f"{format_of(other).name} and {form.name}: take one of them away"
+                )
+    return [named[stem] for stem in sorted(named)]
+
+
+def open_file(
+    given: str | Path, *, fs_hz: float | None = None, units: str | None = None
+) -> Recording:
+    """Open the recording ``given`` with all its leads, to ``choose`` some of them.
+
+    Args:
+        given: As for :func:`open_recording`, and so are the others.
+        fs_hz: Sampling rate.
+        units: Unit of all leads.
+
+    Raises:
+        DataError: If there is no such recording, it is malformed, or its format takes no such
+            rate or unit.
+    """
+    form, path = format_of(given), Path(given)
+    if "" not in form.endings and not path.is_file():
+        raise DataError(f"the recording {path} must be a file; there is none")
+    if fs_hz is not None and not form.takes_rate:
+        able = [name for name in available() if load(name).takes_rate]
+        raise DataError(f"--fs is for {', '.join(able)}; {path} says its sampling rate itself")
+    if units is not None and not form.takes_units:
+        able = [name for name in available() if load(name).takes_units]
+        raise DataError(f"--units is for {', '.join(able)}; {path} says its units itself")
+    return form.open(path, fs_hz=fs_hz, units=units)
 
 
 def open_recording(
@@ -20,48 +125,54 @@ def open_recording(
     fs_hz: float | None = None,
     units: str | None = None,
 ) -> Recording:
-    """Open the recording ``given``: a text file or an ``.edf`` file, else a WFDB record.
+    """Open some leads of the recording ``given``, of any format of this folder.
 
     Args:
-        given: A file (``.csv``, ``.tsv``, ``.txt``, ``.edf``), or a WFDB record with or without
-            ``.hea``.
+        given: A file, or a record's name where a format has such.
         leads: Leads to read, as for ``leads.choose_leads``; all of them by default.
-        fs_hz: Sampling rate of a text file without a column of times that tells it.
-        units: ``mV``, ``uV`` or ``V``: the unit of all leads of a text or EDF file.
+        fs_hz: Sampling rate, where a format takes one and the file does not tell it.
+        units: ``mV``, ``uV`` or ``V``: the unit of all leads, where a format takes one.
 
     Raises:
         DataError: If there is no such recording, or it cannot be used.
     """
-    path = Path(given)
-    if path.name in ("", ".."):
-        raise DataError(f"a recording must be a file or a WFDB record; {str(given)!r} is a folder")
-    wanted = None if leads is None else tuple(leads)
-    kind = path.suffix.casefold()
-    if kind in (*_TEXT, ".edf") and not path.is_file():
-        raise DataError(f"the recording {path} must be a file; there is none")
-    if fs_hz is not None and kind not in _TEXT:
-        raise DataError(f"--fs is for CSV files; {path} says its sampling rate itself")
-    if units is not None and kind not in (*_TEXT, ".edf"):
-        raise DataError(f"--units is for CSV and EDF files; the header of {path} has a gain")
-    recording: Recording
-    if kind in _TEXT:
-        from data_prep.io.formats.csv import CsvRecording
-
-        recording = CsvRecording(path, wanted, fs_hz, units)
-    elif kind == ".edf":
-        from data_prep.io.formats.edf import EdfRecording
-
-        recording = EdfRecording(path, wanted, units)
-    else:
-        recording = WfdbRecording(path.with_suffix("") if kind == ".hea" else path, wanted)
-    if not RATES_HZ[0] <= recording.fs_hz <= RATES_HZ[1]:
-        raise DataError(
-            f"the recording {path} must have from {RATES_HZ[0]:g} to {RATES_HZ[1]:g} samples a "
-            f"second; it has {recording.fs_hz:g}"
-        )
+    recording = open_file(given, fs_hz=fs_hz, units=units).choose(leads)
+    recording.refuse_rate()
     if not _SHORTEST_S <= recording.duration_s <= _LONGEST_S:
         raise DataError(
-            f"the recording {path} must last from a second to two months; it lasts "
+            f"the recording {Path(given)} must last from a second to two months; it lasts "
             f"{recording.duration_s:.4g} s"
         )
     return recording
+
+
+def read_record(
+    given: str | Path,
+    *,
+    leads: Sequence[str] | None = None,
+    annotator: str | None = "atr",
+    patient: str | None = None,
+    beat_symbols: Collection[str] | None = None,
+) -> Record:
+    """Read one recording as a whole, with the beats of one annotator.
+
+    Args:
+        given: As for :func:`open_recording`.
+        leads: Leads to read, as for ``leads.choose_leads``; all of them by default.
+        annotator: Whose annotation file to read; ``None`` reads none (no beats).
+        patient: Whose recording it is; by default the record's name.
+        beat_symbols: Annotations that count as beats, the others are passed over; by default
+            those of ``annotations.BEAT_SYMBOLS``.
+
+    Raises:
+        DataError: If a file is missing, truncated or malformed, a lead is unknown or not a
+            voltage, or an annotation lies outside of the recording.
+    """
+    from data_prep.io.annotations import BEAT_SYMBOLS
+
+    recording = open_file(given).choose(leads)
+    return recording.as_record(
+        None if annotator is None else recording.annotations(annotator),
+        patient=patient,
+        beat_symbols=BEAT_SYMBOLS if beat_symbols is None else beat_symbols,
+    )

@@ -6,6 +6,7 @@ import io
 import math
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from data_prep.errors import DataError
+from data_prep.io.formats.base import RecordingFormat
 from data_prep.io.record import MILLIVOLT
-from data_prep.io.recording import RATES_HZ, Recording, chosen
+from data_prep.io.recording import RATES_HZ, Recording
 
 _STEP: Final = 8192  # lines between two known places of the file
 _CHUNK: Final = 1 << 22
@@ -64,38 +66,24 @@ class CsvRecording(Recording):
 
     Args:
         file: The file.
-        leads: As for ``leads.choose_leads``; ``None``: all.
         fs_hz: Sampling rate, where there is no column of times that tells it.
         units: Unit of all leads, in place of what the file says.
 
     Raises:
-        DataError: If it is malformed, has no such leads, rate or unit are not known, or its times
-            tell another rate than ``fs_hz``.
+        DataError: If it is malformed, its rate is not known, or its times tell another rate than
+            ``fs_hz``.
     """
 
-    def __init__(
-        self,
-        file: Path,
-        leads: tuple[str, ...] | None = None,
-        fs_hz: float | None = None,
-        units: str | None = None,
-    ) -> None:
+    def __init__(self, file: Path, fs_hz: float | None = None, units: str | None = None) -> None:
         self._file = file
         self.path = file.with_suffix("")
+        self.files = (file,)
+        self.where = f"the file {file}"
         self._head = _read_head(file)
-        names = [column.name.casefold() for column in self._head.columns]
-        self._time = next((place for place, name in enumerate(names) if name in _TIMES), None)
-        places = [
-            place
-            for place, name in enumerate(names)
-            if place != self._time and name not in _COUNTERS
-        ]
-        available = tuple(self._head.columns[place].name for place in places)
-        columns = chosen(available, leads, where=f"the file {file}")
-        self.leads = tuple(available[column] for column in columns)
-        self.signals = tuple(columns)
-        self._places = [places[column] for column in columns]
-        self._scales = [self._scale(self._head.columns[place], units) for place in self._places]
+        self._units = units
+        self._time, self._places = _roles(self._head)
+        self.leads = tuple(self._head.columns[place].name for place in self._places)
+        self.signals = tuple(range(len(self._places)))
         self._offsets, self.n_samples = _index(file, self._head)
         if self.n_samples < 2:
             raise DataError(f"the file {file} must hold a line a sample; it holds too few")
@@ -108,6 +96,12 @@ class CsvRecording(Recording):
             self._time, self.fs_hz = None, fs_hz
 
     @override
+    def _take(self, columns: Sequence[int]) -> None:
+        self._places = [self._places[column] for column in columns]
+        for place in self._places:
+            self._scale(place)  # a unit that is not known is refused now, not half way
+
+    @override
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         used = [*self._places, *([] if self._time is None else [self._time])]
         cells = self._cells(start, stop, used)
@@ -115,8 +109,8 @@ class CsvRecording(Recording):
             self._check_times(start, cells[self._time])
         out = np.empty((stop - start, len(self._places)), dtype=np.float32)
         with np.errstate(over="ignore"):
-            for column, (place, scale) in enumerate(zip(self._places, self._scales, strict=True)):
-                out[:, column] = cells[place] * scale
+            for column, place in enumerate(self._places):
+                out[:, column] = cells[place] * self._scale(place)
         out[np.isinf(out)] = np.nan
         return out
 
@@ -167,7 +161,8 @@ class CsvRecording(Recording):
         if self._time is None:
             raise DataError(
                 f"the file {self._file} must have a column of times in seconds (time); it has "
-                f"{', '.join(column.name for column in self._head.columns)}: or give --fs"
+                f"{', '.join(column.name for column in self._head.columns)}: or give --fs to "
+                "classify"
             )
         unit = self._head.columns[self._time].unit.casefold() or "s"
         if unit not in _SECONDS:
@@ -209,16 +204,53 @@ class CsvRecording(Recording):
                 f"{times[wrong[0]] * self._second:.3f}: give missing samples empty cells"
             )
 
-    def _scale(self, column: _Column, units: str | None) -> float:
-        unit = (units or column.unit).casefold()
+    def _scale(self, place: int) -> float:
+        column = self._head.columns[place]
+        unit = (self._units or column.unit).casefold()
         if unit not in MILLIVOLT:
             raise DataError(
                 f"column {column.name} of {self._file} must say its unit, as in "
                 f"'{column.name} (mV)'; "
                 + (f"it says {column.unit!r}" if column.unit else "it says none")
-                + ": give --units mV or uV"
+                + ": name it there, or give --units to classify"
             )
         return MILLIVOLT[unit]
+
+
+class _Csv(RecordingFormat):
+    name = "csv"
+    description = (
+        "Text (.csv, .tsv, .txt), a line a sample: a column time in seconds, else --fs; leads as "
+        "'MLII (mV)', else --units."
+    )
+    endings = (".csv", ".tsv", ".txt")
+    takes_rate = True
+    takes_units = True
+
+    @override
+    def recognizes(self, file: Path) -> bool:
+        # Other tables name no times, or no unit of a lead.
+        try:
+            head = _read_head(file)
+        except DataError:
+            return False
+        time, places = _roles(head)
+        units = {head.columns[place].unit.casefold() for place in places}
+        return time is not None and not units.isdisjoint(MILLIVOLT)
+
+    @override
+    def open(
+        self, path: Path, *, fs_hz: float | None = None, units: str | None = None
+    ) -> Recording:
+        return CsvRecording(path, fs_hz, units)
+
+
+def _roles(head: _Head) -> tuple[int | None, list[int]]:
+    """Return which column holds the times, and which the leads."""
+    names = [column.name.casefold() for column in head.columns]
+    time = next((place for place, name in enumerate(names) if name in _TIMES), None)
+    leads = [place for place, name in enumerate(names) if place != time and name not in _COUNTERS]
+    return time, leads
 
 
 def _read_head(file: Path) -> _Head:
@@ -303,3 +335,6 @@ def _index(file: Path, head: _Head) -> tuple[NDArray[np.int64], int]:
     n_samples = n_lines - blank + 1 if end > head.n_bytes else 0
     n_known = -(-n_samples // _STEP)
     return np.array([*offsets[:n_known], at], dtype=np.int64), n_samples
+
+
+FORMAT = _Csv()

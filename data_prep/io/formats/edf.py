@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,9 +23,10 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from data_prep.errors import DataError
+from data_prep.io.formats.base import RecordingFormat
 from data_prep.io.frames import at_rate, frames_around
 from data_prep.io.record import MILLIVOLT
-from data_prep.io.recording import Recording, chosen
+from data_prep.io.recording import Recording
 
 _FIXED: Final = 256
 # Width of each field of a signal; a field of all signals comes before the next field.
@@ -49,42 +51,54 @@ class _Signal:
 
 
 class EdfRecording(Recording):
-    """Some signals of an EDF or EDF+ file; a slower one is interpolated.
+    """Some signals of an EDF or EDF+ file, by label (``ECG II`` and ``EKG Lead II`` are ``II``).
+
+    Those with the unit of a voltage are its leads; one that is slower than others is interpolated.
 
     Args:
         file: The file.
-        leads: As for ``leads.choose_leads``, by label (``ECG II`` and ``EKG Lead II`` are
-            ``II``); ``None``: all with the unit of a voltage.
         units: Unit of all leads, in place of what the file says.
 
     Raises:
-        DataError: If it is malformed or truncated, or has no such leads.
+        DataError: If it is malformed or truncated.
     """
 
-    def __init__(
-        self, file: Path, leads: tuple[str, ...] | None = None, units: str | None = None
-    ) -> None:
+    def __init__(self, file: Path, units: str | None = None) -> None:
         self._file = file
         self.path = file.with_suffix("")
-        header = _header(file)
-        self._start, self._n_frames, frame_s = header.start, header.n_frames, header.frame_s
-        self._width = header.width
-        voltages = [
+        self.files = (file,)
+        self.where = f"the file {file} (signals in V, mV or uV)"
+        self._header = _header(file)
+        self._units = units
+        self._signals = [
             signal
-            for signal in header.signals
+            for signal in self._header.signals
             if signal.label.casefold() != _NOTES
             and (signal.unit.casefold() in MILLIVOLT or units is not None)
         ]
-        names = tuple(_KIND.sub("", signal.label, count=1) for signal in voltages)
-        columns = chosen(names, leads, where=f"the file {file} (signals in V, mV or uV)")
-        self._signals = [voltages[column] for column in columns]
-        self._scales = [MILLIVOLT[(units or s.unit).casefold()] for s in self._signals]
-        self.leads = tuple(names[column] for column in columns)
-        self.signals = tuple(header.signals.index(signal) for signal in self._signals)
-        self._rate = max(signal.samples for signal in self._signals)
-        self.fs_hz = self._rate / frame_s
-        self._places = self._frame_places(header, frame_s)
+        self.leads = tuple(_KIND.sub("", signal.label, count=1) for signal in self._signals)
+        self.signals = tuple(self._header.signals.index(signal) for signal in self._signals)
+        self._onsets = self._read_onsets() if self._header.is_interrupted else None
+        self._take(range(len(self._signals)))
+
+    @override
+    def _take(self, columns: Sequence[int]) -> None:
+        self._signals = [self._signals[column] for column in columns]
+        self._scales = [MILLIVOLT[(self._units or s.unit).casefold()] for s in self._signals]
+        self._rate = max((signal.samples for signal in self._signals), default=1)
+        self.fs_hz = self._rate / self._header.frame_s
+        self._places = self._frame_places()
         self.n_samples = int(self._places[-1]) + self._rate
+
+    @override
+    def assumptions(self, column: int) -> list[str]:
+        own = self._signals[column].samples
+        if own == self._rate:
+            return []
+        return [
+            f"lead {self.leads[column]} of {own / self._header.frame_s:g} Hz was interpolated to "
+            f"{self.fs_hz:g} Hz"
+        ]
 
     @override
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
@@ -102,7 +116,7 @@ class EdfRecording(Recording):
 
     def _read(self, start: int, stop: int) -> NDArray[np.float32]:
         """Read samples that count without pauses."""
-        first, last = frames_around(start, stop, self._rate, self._n_frames)
+        first, last = frames_around(start, stop, self._rate, self._header.n_frames)
         frames = self._frames(first, last)
         out = np.empty((stop - start, len(self._signals)), dtype=np.float32)
         for place, (signal, scale) in enumerate(zip(self._signals, self._scales, strict=True)):
@@ -114,25 +128,24 @@ class EdfRecording(Recording):
         return out
 
     def _frames(self, first: int, last: int) -> NDArray[Any]:
-        at = self._start + 2 * first * self._width
-        count = (last - first) * self._width
+        width = self._header.width
+        at = self._header.start + 2 * first * width
+        count = (last - first) * width
         try:
             values = np.fromfile(self._file, dtype="<i2", count=count, offset=at)
         except OSError as error:
             raise DataError(f"the file {self._file} must be readable: {error}") from error
         if len(values) < count:
             raise DataError(f"the file {self._file} must stay as it is while it is read")
-        return values.reshape(last - first, self._width)
+        return values.reshape(last - first, width)
 
-    def _frame_places(self, header: _Header, frame_s: float) -> NDArray[np.int64]:
+    def _frame_places(self) -> NDArray[np.int64]:
         """Return the first sample of each data record."""
-        places = np.arange(self._n_frames, dtype=np.int64) * self._rate
-        if not header.is_interrupted:
-            return places
-        onsets = self._onsets(
-            next((s for s in header.signals if s.label.casefold() == _NOTES), None)
-        )
-        places = np.rint((onsets - onsets[0]) / frame_s * self._rate).astype(np.int64)
+        onsets = self._onsets
+        if onsets is None:
+            return np.arange(self._header.n_frames, dtype=np.int64) * self._rate
+        frames = (onsets - onsets[0]) / self._header.frame_s
+        places = np.rint(frames * self._rate).astype(np.int64)
         # Clocks are rounded: what is off by less than a sample is no pause.
         near = np.abs(np.diff(places) - self._rate) <= 1
         if (np.diff(places) < self._rate - 1).any():
@@ -144,12 +157,14 @@ class EdfRecording(Recording):
         places[1:] += np.cumsum(pauses)
         return places
 
-    def _onsets(self, notes: _Signal | None) -> NDArray[np.float64]:
+    def _read_onsets(self) -> NDArray[np.float64]:
         """Return when each data record of an interrupted recording begins, in seconds."""
-        onsets = np.empty(self._n_frames)
-        for first in range(0, self._n_frames if notes else 0, 1024):
+        notes = next((s for s in self._header.signals if s.label.casefold() == _NOTES), None)
+        n_frames = self._header.n_frames
+        onsets = np.empty(n_frames)
+        for first in range(0, n_frames if notes else 0, 1024):
             assert notes is not None
-            frames = self._frames(first, min(first + 1024, self._n_frames))
+            frames = self._frames(first, min(first + 1024, n_frames))
             for row, frame in enumerate(frames[:, notes.first : notes.first + notes.samples]):
                 text = frame.tobytes().partition(b"\x14")[0]
                 try:
@@ -264,3 +279,28 @@ def _number(file: Path, field: bytes, what: str, *, whole: bool = False) -> floa
     if not math.isfinite(value) or (whole and value != int(value)) or "_" in text:
         raise DataError(f"the header of {file} must give {what}; got {text!r}")
     return value
+
+
+class _Edf(RecordingFormat):
+    name = "edf"
+    description = "EDF and EDF+ (.edf)."
+    endings = (".edf",)
+    takes_units = True
+
+    @override
+    def recognizes(self, file: Path) -> bool:
+        try:
+            with file.open("rb") as opened:
+                fixed = opened.read(_FIXED)
+        except OSError:
+            return False
+        return len(fixed) == _FIXED and fixed.startswith(b"0       ")
+
+    @override
+    def open(
+        self, path: Path, *, fs_hz: float | None = None, units: str | None = None
+    ) -> Recording:
+        return EdfRecording(path, units)
+
+
+FORMAT = _Edf()

@@ -1,6 +1,6 @@
 // Recordings and beats in text files, one line a sample or a beat, as data_prep/io/formats/csv.py reads them.
 
-import { InputError, inMillivolt } from "./wfdb.js";
+import { InputError, inMillivolt, refuseRate } from "./wfdb.js";
 
 const TIMES = new Set([
   "time", "t", "elapsed time", "times", "seconds", "time_s", "timestamp",
@@ -90,8 +90,9 @@ export function readBeatTable(text, name) {
  * Read a recording from a text file: {fsHz, leads: [{name, signal}]}, in mV.
  * `asked` gives what a file may not say itself: {fsHz, unit}; `progress` is awaited with a share.
  */
-export async function readTable(file, asked, millivolt, progress) {
+export async function readTable(file, asked, rules, progress) {
   const { name } = file;
+  const { millivolt, rates_hz: rates } = rules;
   const head = (await file.slice(0, HEAD).text()).split(/\r?\n/);
   if (head.length < 2 || head[0].includes("\0")) throw noText(name);
   const { separator, columns, count } = headOf(head, name);
@@ -129,10 +130,9 @@ export async function readTable(file, asked, millivolt, progress) {
     }
   }
   if (times.length() < 2) throw new InputError(`${name} must hold a line a sample; it holds too few`);
-  const fsHz = rateOf(times.all(), time >= 0 ? columns[time].unit : null, name, asked.fsHz);
-  if (!isRate(fsHz)) {
-    throw new InputError(`${name} must have from 50 to 10,000 samples a second; it has ${fsHz}`);
-  }
+  const unit = time >= 0 ? columns[time].unit : null;
+  const fsHz = rateOf(times.all(), unit, name, { asked: asked.fsHz, rates });
+  refuseRate(fsHz, rates, name);
   return {
     fsHz, leads: leads.map((lead, k) => ({ name: columns[places[k]].name, signal: lead.all() })),
   };
@@ -182,19 +182,17 @@ function leadsOf(columns, lower, time, { name, asked, millivolt }) {
   );
 }
 
-const isRate = (fsHz) => fsHz >= 50 && fsHz <= 10000;
-
 /**
  * Return the sampling rate: the one that was asked for, unless the times deny it; else the one that
  * the times tell, which must be evenly spaced then. A `unit` of null: there are no times.
  */
-function rateOf(times, unit, name, asked) {
+function rateOf(times, unit, name, { asked, rates }) {
   const second = unit === null ? NaN : SECONDS[(unit || "s").toLowerCase()];
   const last = times.length - 1;
   const length = (times[last] - times[0]) * second;
   const rate = last / length;
   if (asked) {
-    if (isRate(rate) && Math.abs(rate / asked - 1) > OTHER_RATE) {
+    if (rate >= rates[0] && rate <= rates[1] && Math.abs(rate / asked - 1) > OTHER_RATE) {
       throw new InputError(`the times of ${name} tell ${+rate.toFixed(3)} samples a second, not the `
         + `${asked} under Options: clear that field`);
     }

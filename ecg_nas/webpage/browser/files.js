@@ -28,7 +28,7 @@ export async function readFiles(files, asked, rules, progress) {
   if (headers.length) {
     recording = await readRecord(headers[0], files, known, rules);
   } else if (signals.length) {
-    const table = await readTable(signals[0], asked, rules.millivolt, progress);
+    const table = await readTable(signals[0], asked, rules, progress);
     recording = { name: stem(signals[0]), ...table };
   } else {
     throw new InputError(
@@ -49,7 +49,7 @@ export async function readFiles(files, asked, rules, progress) {
 }
 
 async function readRecord(file, files, known, rules) {
-  const header = readHeader(await file.text(), file.name);
+  const header = readHeader(await file.text(), file.name, rules.rates_hz);
   const leads = await readSignals(header, async (name) => {
     const found = files.find((one) => one.name === name);
     if (!found) {

@@ -25,8 +25,16 @@ export function inMillivolt(unit, millivolt) {
   return Object.hasOwn(millivolt, key) ? millivolt[key] : undefined;
 }
 
-/** Read a header; return {fsHz, samples, leads}. */
-export function readHeader(text, name) {
+/** Refuse a sampling rate outside of [lowest, highest]. */
+export function refuseRate(fsHz, [lowest, highest], name) {
+  if (fsHz >= lowest && fsHz <= highest) return;
+  throw new InputError(
+    `${name} must have from ${lowest} to ${highest} samples a second; it has ${fsHz}`,
+  );
+}
+
+/** Read a header whose rate is within `rates`; return {fsHz, samples, leads}. */
+export function readHeader(text, name, rates) {
   const lines = text.split(/\r?\n/).map((line) => line.trim());
   const kept = lines.filter((line) => line && !line.startsWith("#"));
   const [record, ...rest] = kept;
@@ -39,9 +47,7 @@ export function readHeader(text, name) {
   }
   const rate = fields.length > 2 ? RATE.exec(fields[2]) : ["", "250"];
   const fsHz = rate ? Number(rate[1]) : NaN;
-  if (!(fsHz >= 50 && fsHz <= 10000)) {
-    throw new InputError(`${name} must give from 50 to 10,000 samples a second`);
-  }
+  refuseRate(fsHz, rates, name);
   const samples = fields.length > 3 ? Number(fields[3]) : 0;
   const count = Number(fields[1]);
   if (count === 0 || rest.length < count) {

@@ -12,7 +12,8 @@ from data_prep.beats.normalization import AMPLITUDE_FLOOR_MV
 from data_prep.dsp.filters import band_pass, condition, resampled_positions
 from data_prep.dsp.signal_spec import HIGH_PASS_HZ, SignalSpec
 from data_prep.errors import DataError
-from data_prep.io.record import read_record, write_record
+from data_prep.io.formats import read_record
+from data_prep.io.record import write_record
 from data_prep.store.dataset import open_store, read_manifest
 from data_prep.store.prepare import prepare
 

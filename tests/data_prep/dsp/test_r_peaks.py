@@ -9,7 +9,8 @@ import pytest
 from data_prep.dsp.r_peaks import detect, detect_in_blocks
 from data_prep.ec57.beat_by_beat import compare
 from data_prep.errors import DataError
-from data_prep.io.record import Annotations, read_annotations, read_record
+from data_prep.io.formats import read_record
+from data_prep.io.record import Annotations, read_annotations
 
 FS = 250.0
 

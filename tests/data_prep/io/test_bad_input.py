@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
-from data_prep.io.record import read_record, write_annotations
+from data_prep.io.formats import read_record
+from data_prep.io.record import write_annotations
 from data_prep.store.prepare import prepare
 
 

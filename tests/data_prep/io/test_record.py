@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_prep.errors import DataError
+from data_prep.io.formats import read_record
 from data_prep.io.leads import choose_leads
 from data_prep.io.record import (
     read_annotations,
     read_header,
-    read_record,
     write_annotations,
     write_record,
 )

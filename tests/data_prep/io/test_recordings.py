@@ -5,6 +5,7 @@ import pytest
 from recordings import write_csv, write_edf
 
 from data_prep.errors import DataError
+from data_prep.io import formats
 from data_prep.io.formats import open_recording
 from data_prep.io.record import write_record
 
@@ -250,3 +251,12 @@ def test_wfdb_with_and_without_extension(tmp_path, signal):
     reads(open_recording(tmp_path / "r.hea", leads=("V1",)), signal[:, 1:])
     assert "--units" in refused(tmp_path / "r", units="mV")
     assert "must be a file" in refused(tmp_path / "none.edf")
+    assert "must have a header none.hea" in refused(tmp_path / "none")
+
+
+def test_a_record_may_be_called_like_a_file(tmp_path, signal):
+    write_record(tmp_path / "r", signal=signal, fs_hz=250, leads=("II", "V1"), gain=1000)
+    header = (tmp_path / "r.hea").rename(tmp_path / "r.txt.hea")
+    assert formats.find(tmp_path) == [tmp_path / "r.txt"]
+    reads(open_recording(tmp_path / "r.txt"), signal)
+    reads(open_recording(header), signal)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from data_prep.errors import DataError
-from data_prep.io.record import read_annotations, read_record
+from data_prep.io.formats import read_record
+from data_prep.io.record import read_annotations
 from data_prep.simulation.beat_times import Beat, Rhythm, draw_beats
 from data_prep.simulation.morphology import HALF_S, KERNEL_HZ, kernel
 from data_prep.simulation.patients import ROLES, draw_patient

@@ -12,7 +12,8 @@ from data_prep.beats.cutting import cut_beats
 from data_prep.beats.labels import label, mapping
 from data_prep.dsp.filters import condition, resampled_positions
 from data_prep.errors import DataError
-from data_prep.io.record import read_record, write_annotations
+from data_prep.io.formats import read_record
+from data_prep.io.record import write_annotations
 from data_prep.store.dataset import MANIFEST, open_store, read_manifest
 from data_prep.store.prepare import prepare
 

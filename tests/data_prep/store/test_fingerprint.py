@@ -12,7 +12,8 @@ import pytest
 from data_requests import asked
 
 from data_prep.dsp.signal_spec import SignalSpec
-from data_prep.io.record import read_annotations, read_record, write_annotations, write_record
+from data_prep.io.formats import read_record
+from data_prep.io.record import read_annotations, write_annotations, write_record
 from data_prep.store.cache_key import stamp
 from data_prep.store.prepare import prepare
 

@@ -8,7 +8,8 @@ from data_requests import asked
 
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.dsp.filters import condition_parts, resample
-from data_prep.io.record import read_record, write_record
+from data_prep.io.formats import read_record
+from data_prep.io.record import write_record
 from data_prep.store import perturbations
 from data_prep.store.dataset import open_store
 from data_prep.store.prepare import prepare

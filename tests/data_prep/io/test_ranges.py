@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from test_formats import LIMIT, _parts, _steps, _write, _wrsamp
+from test_other_recorders import LIMIT, _parts, _steps, _write, _wrsamp
 
 from data_prep.errors import DataError
-from data_prep.io.record import read_header, read_record, read_signal
+from data_prep.io.formats import read_record
+from data_prep.io.record import read_header, read_signal
 
 RANGES = ((0, 10), (1, 2), (7, 331), (333, 700), (640, 999), (998, 999))
 

@@ -6,7 +6,8 @@ import wfdb
 from data_requests import asked
 
 from data_prep.errors import DataError
-from data_prep.io.record import read_header, read_record, write_annotations, write_record
+from data_prep.io.formats import read_record
+from data_prep.io.record import read_header, write_annotations, write_record
 from data_prep.store.dataset import open_store
 from data_prep.store.plan import make_plan
 from data_prep.store.prepare import prepare
