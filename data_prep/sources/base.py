@@ -20,10 +20,10 @@ class RecordRef:
     """Where one record lies and whose it is.
 
     Attributes:
-        path: The record without extension.
+        path: What ``data_prep.io.formats.open_file`` takes: a file, or a WFDB record's name.
         name: Name of the record, unique within its source.
         patient: Whose recording it is.
-        annotator: Extension of its reference annotations.
+        annotator: Who made its reference annotations: the extension of their file.
     """
 
     path: Path

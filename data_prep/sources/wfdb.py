@@ -1,4 +1,9 @@
-"""Any folder of WFDB records: the user's own recordings.
+"""Any folder of recordings: the user's own, of every format of ``data_prep.io.formats``.
+
+The beats of ``rec.hea``, ``rec.csv`` or ``rec.edf`` lie beside it: ``rec.atr`` (WFDB annotations)
+or ``rec.atr.csv`` (a table, see ``data_prep.io.annotation_table``), else those of the annotator
+``beats``, as in ``rec.beats.csv``. CSV files count as recordings if their first lines name a column
+of times and the unit of a lead.
 
 Each record counts as a patient of its own unless a table of patients says otherwise. The
 ``standard`` split halves the patients with a fixed seed so that both halves carry every class.
@@ -12,18 +17,20 @@ from pathlib import Path
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
-from data_prep.io.header import segment_names
+from data_prep.io import formats
+from data_prep.io.annotations import annotation_file
 from data_prep.sources.base import RecordRef, Source, refuse_missing
 from data_prep.splits import Assignment, stratified_halves
 
 _SPLIT_SEED = 0
+_ANNOTATORS = ("atr", "beats")
 
 
 class Wfdb(Source):
-    """A folder of WFDB records."""
+    """A folder of recordings."""
 
     name = "wfdb"
-    description = "any folder of annotated WFDB records (give it with --records)"
+    description = "any folder of annotated recordings, of any format (give it with --records)"
     signal = SignalSpec(leads=("MLII/II/#0", "V1/V5/V2/V4/#1/#0"))
     complete = False
 
@@ -33,24 +40,25 @@ class Wfdb(Source):
         if folder is None:
             raise DataError("source wfdb must be told where the records lie: --records DIR")
         refuse_missing(folder)
-        paths = sorted(file.with_suffix("") for file in folder.rglob("*.hea"))
-        # The parts of a record in several parts are no records of their own.
-        parts = {path.with_name(name) for path in paths for name in segment_names(path)}
-        paths = [path for path in paths if path not in parts]
-        if not paths:
+        refs = [_ref(folder, path) for path in formats.find(folder)]
+        if not refs:
             raise DataError(
-                f"the folder {folder} must hold WFDB records (.hea, .dat, .atr); it holds none"
+                f"the folder {folder} must hold records ({', '.join(formats.available())}) with "
+                "their beats beside them (.atr, .beats.csv); it holds none"
             )
-        names = [path.relative_to(folder).as_posix() for path in paths]
-        return [
-            RecordRef(path=path, name=name, patient=name)
-            for path, name in zip(paths, names, strict=True)
-        ]
+        return refs
 
     def assign(self, split: str, patients: Mapping[str, Mapping[str, int]]) -> Assignment:
         """Halve the patients."""
         self.refuse_split(split)
         return Assignment(side=stratified_halves(patients, _SPLIT_SEED))
+
+
+def _ref(folder: Path, path: Path) -> RecordRef:
+    stem = formats.format_of(path).stem(path)
+    name = stem.relative_to(folder).as_posix()
+    there = (own for own in _ANNOTATORS if annotation_file(stem, own) is not None)
+    return RecordRef(path=path, name=name, patient=name, annotator=next(there, _ANNOTATORS[0]))
 
 
 SOURCE = Wfdb()

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from data_prep import sources
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
+from data_prep.io import formats
 from data_prep.sources import Source
 from data_prep.store.dataset import MANIFEST
 
@@ -27,7 +28,7 @@ class DataSetRequest:
 
     Attributes:
         source: Name of a source; ``None`` where the folder tells what it is: a prepared signal
-            store, or WFDB recordings.
+            store, or recordings.
         records: That folder, or the folder of the source's recordings; ``None`` where the source
             finds them itself.
         leads: Leads by name or position, with fallbacks; ``None`` for those of the signal.
@@ -68,22 +69,22 @@ class DataSetRequest:
         if not self.records.is_dir():
             raise DataError(
                 f"the data must be a source ({', '.join(sources.available())}), the folder of a "
-                f"prepared store or one of WFDB recordings; got {str(self.records)!r}"
+                f"prepared store or one of recordings; got {str(self.records)!r}"
             )
-        if not (self.records / MANIFEST).is_file() and any(self.records.glob("*.hea")):
+        if not (self.records / MANIFEST).is_file() and formats.any_in(self.records):
             return None
         return self.records
 
     def origin(self) -> Source:
-        """Return the source of its recordings; a folder of WFDB recordings is one of ``wfdb``.
+        """Return the source of its recordings; a folder of recordings is one of ``wfdb``.
 
         Raises:
             DataError: If it is a prepared store, or neither a source nor a folder.
         """
         if (store := self.prepared_store()) is not None:
             raise DataError(
-                "recordings must be given: a source, or a folder of WFDB recordings (.hea, .dat, "
-                f".atr); {store} holds none, or is a prepared store"
+                "recordings must be given: a source, or a folder of recordings ("
+                f"{', '.join(formats.available())}); {store} holds none, or is a prepared store"
             )
         return sources.load("wfdb" if self.source is None else self.source)
 

@@ -76,7 +76,7 @@ def data_options(
             multiple=True,
             callback=_given,
             required=required,
-            help="A source (see ecg-nas sources), a prepared store, or a folder of WFDB recordings."
+            help="A source (see ecg-nas sources), a prepared store, or a folder of recordings."
             + " [synthetic]" * (not required),
         ),
         click.option(

@@ -25,7 +25,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 def command(out: Path | None, dry_run: bool, json_to: str | None, **options: Any) -> None:
     """Filter the recordings of SOURCE into a signal store.
 
-    SOURCE is one of `ecg-nas sources`, or a folder of WFDB recordings. The store keeps training
+    SOURCE is one of `ecg-nas sources`, or a folder of recordings. The store keeps training
     and test patients in separate files; a search opens the training file only.
 
     \b

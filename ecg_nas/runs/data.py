@@ -18,7 +18,7 @@ def store_folder(request: DataRequest, on_event: OnEvent) -> Path:
     """Return the folder of the store that is asked for, prepared if need be.
 
     Args:
-        request: What data; a source, or a folder of WFDB recordings, is prepared in the cache, a
+        request: What data; a source, or a folder of recordings, is prepared in the cache, a
             prepared store is taken as it is.
         on_event: Called with what is being done.
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RecordingFormat",
+    "any_in",
     "available",
     "find",
     "format_of",
@@ -90,6 +91,17 @@ def find(folder: Path) -> list[Path]:
                     f"{format_of(other).name} and {form.name}: take one of them away"
                 )
     return [named[stem] for stem in sorted(named)]
+
+
+def any_in(folder: Path) -> bool:
+    """Say whether there is a recording in ``folder`` or its folders."""
+    formats = [load(name) for name in available()]
+    return any(
+        form.owns(file) and form.recognizes(file)
+        for file in folder.rglob("*")
+        if file.suffix
+        for form in formats
+    )
 
 
 def open_file(

@@ -218,7 +218,7 @@ BAD = {
     "no folder named": (lambda f: {"records": None}, "--records DIR"),
     "a folder that is not there": (lambda f: {"records": f / "no"}, "is not a folder"),
     "a file for a folder": (lambda f: {"records": f / "p0.hea"}, "is not a folder"),
-    "a folder without records": (lambda f: _empty(f), "must hold WFDB records"),
+    "a folder without records": (lambda f: _empty(f), "must hold records"),
     "mitdb that is not": (lambda f: {"source": "mitdb"}, "48 are missing: 100, 101"),
 }
 
