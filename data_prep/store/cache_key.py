@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
-from data_prep.io import formats
 from data_prep.io.annotations import annotation_file
 from data_prep.store.dataset import VERSION
+from data_prep.store.found import FoundRecord, find_records
 from data_prep.store.request import DataRequest
 
 
-def stamp(request: DataRequest, on_event: OnEvent = ignore) -> str:
+def stamp(
+    request: DataRequest,
+    on_event: OnEvent = ignore,
+    *,
+    found: Sequence[FoundRecord] | None = None,
+) -> str:
     """Return a short name for what ``prepare`` would make of ``request``.
 
     From settings, and names, sizes and times of the files, in milliseconds; the fingerprint needs
@@ -25,6 +31,7 @@ def stamp(request: DataRequest, on_event: OnEvent = ignore) -> str:
     Args:
         request: What data.
         on_event: Called with what the source does to find its recordings.
+        found: Its records, where they were found already.
 
     Raises:
         DataError: If a file is missing, a header malformed, or several data sets are asked for.
@@ -36,9 +43,9 @@ def stamp(request: DataRequest, on_event: OnEvent = ignore) -> str:
     state += [split, _text(Path(split)) if Path(split).is_file() else None]
     for file in (asked.labels, asked.patients):
         state.append(None if file is None else [file.stem, _text(file)])
-    for ref in origin.records(asked.records, on_event):
+    for one in find_records(request, on_event) if found is None else found:
+        ref, recording = one.ref, one.recording
         wanted = (ref.annotator,) if asked.annotators is None else asked.annotators
-        recording = formats.open_file(ref.path)
         notes = [annotation_file(recording.path, name) for name in wanted]
         state.append([ref.name, ref.patient])
         files = [*recording.files, *(file for file in notes if file is not None)]

@@ -18,11 +18,11 @@ from data_prep.beats.labels import SCORED, label, mapping, read_mapping, refuse_
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
-from data_prep.io import formats
 from data_prep.io.annotations import BEAT_SYMBOLS, Annotations, annotation_file
 from data_prep.io.recording import Recording
 from data_prep.sources import Assignment, RecordRef, Source
 from data_prep.splits import Side, read_split, refuse_overlap
+from data_prep.store.found import FoundRecord, find_records
 from data_prep.store.patient_table import read_patients
 from data_prep.store.request import DataRequest
 
@@ -116,11 +116,17 @@ class Plan:
         return {name: int(n) for name, n in zip(self.signal.classes, counts, strict=True)}
 
 
-def make_plan(request: DataRequest, *, on_event: OnEvent = ignore) -> Plan:
+def make_plan(
+    request: DataRequest,
+    *,
+    found: Sequence[FoundRecord] | None = None,
+    on_event: OnEvent = ignore,
+) -> Plan:
     """Read headers and annotations of all records, and decide which to take.
 
     Args:
         request: What data: one data set, of recordings.
+        found: Its records, where they were found already.
         on_event: Called with what the source does to find its recordings.
 
     Raises:
@@ -130,11 +136,14 @@ def make_plan(request: DataRequest, *, on_event: OnEvent = ignore) -> Plan:
     origin, spec, split = asked.origin(), request.signal_spec(), request.split_name()
     annotators = asked.annotators
     symbol_classes = mapping(spec.mapping) if asked.labels is None else read_mapping(asked.labels)
-    refs = _with_patients(origin.records(asked.records, on_event), asked.patients)
+    if found is None:
+        found = find_records(request, on_event)
+    refs = _with_patients([one.ref for one in found], asked.patients)
     usable: list[PlannedRecord] = []
     left_out: list[Mapping[str, Any]] = []
-    for ref in refs:
-        planned = _read_through(ref, annotators, symbol_classes, spec)
+    for ref, one in zip(refs, found, strict=True):
+        annotated = _annotated(ref, annotators, one.recording.path)
+        planned = _read_through(annotated, one.recording, symbol_classes, spec)
         reason = _unusable(planned, spec, complete=origin.complete)
         if reason is None:
             usable.append(planned)
@@ -191,13 +200,11 @@ def _annotated(ref: RecordRef, annotators: Sequence[str] | None, stem: Path) -> 
 
 def _read_through(
     ref: RecordRef,
-    annotators: Sequence[str] | None,
+    recording: Recording,
     symbol_classes: Mapping[str, str],
     spec: SignalSpec,
 ) -> PlannedRecord:
-    """Read header and annotations of a record, once for all that follows."""
-    recording = formats.open_file(ref.path)
-    ref = _annotated(ref, annotators, recording.path)
+    """Read the annotations of a record, once for all that follows."""
     if annotation_file(recording.path, ref.annotator) is None:
         raise DataError(
             f"record {recording.path} must have an annotation file "

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,20 @@ from data_prep.store.dataset import (
     open_store,
     read_manifest,
 )
+from data_prep.store.found import FoundRecord
 from data_prep.store.plan import Plan, PlannedRecord, make_plan
 from data_prep.store.request import DataRequest
 
 SIDES: tuple[Side, ...] = ("train", "test")
 
 
-def prepare(request: DataRequest, out: Path, *, on_event: OnEvent = ignore) -> dict[str, Any]:
+def prepare(
+    request: DataRequest,
+    out: Path,
+    *,
+    found: Sequence[FoundRecord] | None = None,
+    on_event: OnEvent = ignore,
+) -> dict[str, Any]:
     """Write the signal store of the data asked for into the folder ``out``.
 
     The folder appears whole or not at all. If it holds the store of the same recordings and
@@ -49,6 +56,7 @@ def prepare(request: DataRequest, out: Path, *, on_event: OnEvent = ignore) -> d
     Args:
         request: What data: one data set, of recordings.
         out: Folder to make; its parents are made too.
+        found: The records of the data set, where they were found already.
         on_event: Called after each record with ``event="record"``, ``name``, ``done``, ``total``,
             and with what the source does to find its recordings.
 
@@ -60,7 +68,7 @@ def prepare(request: DataRequest, out: Path, *, on_event: OnEvent = ignore) -> d
     """
     out = Path(out)
     existing = _existing(out)
-    plan = make_plan(request, on_event=on_event)
+    plan = make_plan(request, found=found, on_event=on_event)
     if existing is not None and existing["settings"] != _settings(plan):
         raise DataError(
             f"{out} must hold a store of the same settings, or nothing; it was made from source "

@@ -11,6 +11,7 @@ from data_prep.events import OnEvent
 from data_prep.sources.base import cache_folder
 from data_prep.store.cache_key import stamp
 from data_prep.store.dataset import MANIFEST, open_store, read_manifest
+from data_prep.store.found import find_records
 from data_prep.store.request import DataRequest, DataSetRequest
 
 
@@ -31,14 +32,15 @@ def store_folder(request: DataRequest, on_event: OnEvent) -> Path:
         _refuse_other(store, asked)
         return store
     on_event({"event": "stage", "text": f"looking for the recordings of {asked.name}"})
-    key = stamp(request, on_event)
+    found = find_records(request, on_event)
+    key = stamp(request, found=found)
     folder = cache_folder() / "stores" / f"{asked.origin().name}-{key}"
     if _is_usable(folder):
         return folder
     on_event({"event": "stage", "text": f"preparing {asked.name}"})
     from data_prep.store.prepare import prepare  # scipy and wfdb, only where recordings are read
 
-    prepare(request, folder, on_event=on_event)
+    prepare(request, folder, found=found, on_event=on_event)
     return folder
 
 

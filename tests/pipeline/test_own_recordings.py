@@ -142,5 +142,6 @@ def test_headers_and_annotations_are_read_once_a_record(folders, tmp_path, monke
 
     counted(header, "_plain")
     counted(record, "decode")
-    prepare(asked("wfdb", folders["wfdb"]), tmp_path / "store")
+    monkeypatch.setenv("ECG_NAS_CACHE", str(tmp_path / "cache"))
+    store_folder(asked(records=folders["wfdb"]), lambda event: None)
     assert len(read) == len(set(read)) == 2 * 6
