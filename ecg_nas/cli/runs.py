@@ -54,16 +54,18 @@ def list_command(folder: Path, json_to: str | None) -> None:
 @click.option(
     "--top", type=click.IntRange(min=0), default=10, show_default=True, help="Candidates to list."
 )
+@click.option("--check", is_flag=True, help="Look through the whole store: is it as written?")
 @json_option
-def show_command(run: Path, top: int, json_to: str | None) -> None:
+def show_command(run: Path, top: int, check: bool, json_to: str | None) -> None:
     """Show one run: its settings, state and best candidates.
 
     \b
     Example:
       ecg-nas runs show runs/first
     """
-    from ecg_nas.runs.listing import describe, ranking
+    from ecg_nas.runs.listing import check_store, describe, ranking
 
+    checked = check_store(run) if check else {}
     described = describe(run)
     candidates = ranking(run)
     data = described["data"]
@@ -79,7 +81,12 @@ def show_command(run: Path, top: int, json_to: str | None) -> None:
     for name in ("bundle", "report"):
         if described[name]:
             say(f"{name}: {described[name]}", json_to)
-    write_json(json_to, {**described, "candidates": candidates})
+    if check:
+        rows = checked["rows_checked"]
+        say("the store is of a format without digests: its rows cannot be checked; the search "
+            "adds them when it goes on" if rows is None else f"the store is whole: {rows} rows",
+            json_to)  # fmt: skip
+    write_json(json_to, {**described, "candidates": candidates, **checked})
 
 
 def _line(run: Mapping[str, Any]) -> str:

@@ -65,6 +65,20 @@ def describe(path: Path) -> dict[str, Any]:
     }
 
 
+def check_store(path: Path) -> dict[str, Any]:
+    """Look through the whole store of the run in ``path``.
+
+    Returns:
+        ``rows_checked``: how many rows are as they were written; ``None`` where the store is of
+        the format before rows had digests.
+
+    Raises:
+        RunError: If there is no store, or a row is altered, gone or put in.
+    """
+    with RunStore(RunFolder(path).store, read_only=True) as store:
+        return {"rows_checked": store.check()}
+
+
 def ranking(path: Path) -> list[dict[str, Any]]:
     """Return the evaluations of a run: the best first, failures last; see ``store.ranked``.
 

@@ -20,8 +20,11 @@ from typing import Any
 from ecg_nas.errors import RunError
 from ecg_nas.evaluation.base import Candidate, Evaluation
 from ecg_nas.methods.base import Proposal
+from ecg_nas.methods.engine import row_digests
 
-_VERSION = 1
+_VERSION = 2
+_WITHOUT_DIGESTS = 1  # read as it is; digests are added by who goes on with it
+_SETTLED = "settled"  # among the named values: the first slot whose outcome is not told
 _REPEATS = "again"  # among the named values; files of every release have it
 _SCHEMA = """
 CREATE TABLE meta (
@@ -120,7 +123,11 @@ class RunStore:
         if read_only and not path.is_file():
             raise RunError(f"a run needs its store, but {path} is not there; check the run folder")
         options = "mode=ro" if read_only else "mode=rwc"
-        if read_only and not os.access(path.parent, os.W_OK) and not _log_of(path).exists():
+        if (
+            read_only
+            and not os.access(path.parent, os.W_OK)
+            and not path.with_name(f"{path.name}-wal").exists()
+        ):
             options = "immutable=1"  # on read-only media; else SQLite would make its index file
         with self._clear_errors():
             self._db = sqlite3.connect(
@@ -140,7 +147,13 @@ class RunStore:
         if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("its pages are damaged")
         fresh = version == 0 and empty and not read_only
-        if version != _VERSION and not fresh:
+        self._digests = fresh or version == _VERSION
+        if version == 0 and empty and read_only:
+            raise RunError(
+                f"{self.path} holds nothing yet, as where a disk was full when a search began: "
+                "start the same command again"
+            )
+        if version not in (_VERSION, _WITHOUT_DIGESTS) and not fresh:
             raise RunError(
                 f"{self.path} must be a run store of format {_VERSION}; it is of format {version}: "
                 "use the release of ecg-nas that wrote it, or another run folder"
@@ -150,7 +163,34 @@ class RunStore:
             # Survives kill -9 at any moment; a power cut may cost the last evaluations.
             self._db.execute("PRAGMA synchronous = NORMAL")
         if fresh:
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+            script = f"{_SCHEMA} {row_digests.SCHEMA}"
+            self._db.executescript(f"BEGIN; {script} PRAGMA user_version = {_VERSION}; COMMIT;")
+        elif not read_only:
+            self._adopt() if version == _WITHOUT_DIGESTS else self.check()
+
+    def _adopt(self) -> None:
+        """Bring a store of the format before to this one."""
+        with self._transaction():
+            for statement in row_digests.SCHEMA.strip().split(";")[:-1]:
+                self._db.execute(statement)
+            query = "SELECT COALESCE(MAX(slot) + 1, 0) FROM proposals WHERE told = 1"
+            settled = self._db.execute(query).fetchone()[0]
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_SETTLED, str(settled)))
+            row_digests.adopt(self._db)
+            self._db.execute(f"PRAGMA user_version = {_VERSION}")
+        self._digests = True
+
+    def check(self) -> int | None:
+        """Look through the whole store; return the number of rows, ``None`` without digests.
+
+        Raises:
+            RunError: At the first thing that is not as it was written.
+        """
+        with self._clear_errors():
+            if not self._digests:
+                return None
+            self._refuse_told()
+            return row_digests.refuse_damage(self._db)
 
     def close(self) -> None:
         """Close the file; the store is not used afterwards."""
@@ -176,9 +216,12 @@ class RunStore:
             for i, proposal in enumerate(proposals)
         ]
         with self._transaction():
-            self._db.executemany(
-                "INSERT INTO proposals (slot, architecture, key, origin) VALUES (?, ?, ?, ?)", rows
-            )
+            for row in rows:
+                self._db.execute(
+                    "INSERT INTO proposals (slot, architecture, key, origin) VALUES (?, ?, ?, ?)",
+                    row,
+                )
+                row_digests.record(self._db, "proposal", row)
         return self.pending()
 
     def pending(self) -> list[StoredProposal]:
@@ -187,6 +230,8 @@ class RunStore:
             rows = self._db.execute(
                 "SELECT slot, architecture, key, origin FROM proposals WHERE told = 0 ORDER BY slot"
             ).fetchall()
+            self._refuse_altered("proposal", rows)
+            self._refuse_told()
             return [
                 StoredProposal(slot=slot, architecture=json.loads(text), key=key, origin=origin)
                 for slot, text, key, origin in rows
@@ -220,6 +265,7 @@ class RunStore:
                 raise RunError(f"slot {evaluation.slot} of {self.path} was not proposed like this")
         with self._transaction():
             self._db.execute("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?)", row)
+            row_digests.record(self._db, "evaluation", row)
 
     def evaluations(self) -> list[StoredEvaluation]:
         """Return all evaluations, by slot."""
@@ -228,6 +274,9 @@ class RunStore:
                 "SELECT slot, architecture, key, seed, origin, score, metrics, seconds, failure "
                 "FROM evaluations JOIN proposals USING (slot) ORDER BY slot"
             ).fetchall()
+            proposed = [(slot, arch, key, origin) for slot, arch, key, _, origin, *_ in rows]
+            self._refuse_altered("proposal", proposed)
+            self._refuse_altered("evaluation", [(row[0], row[3], *row[5:]) for row in rows])
             repeats = self.repeats()
             return [
                 StoredEvaluation(
@@ -269,6 +318,8 @@ class RunStore:
         with self._transaction():
             self._db.execute("UPDATE proposals SET told = 1 WHERE told = 0")
             self._set("state", state)
+            query = "SELECT COALESCE(MAX(slot) + 1, 0) FROM proposals"
+            self._set(_SETTLED, self._db.execute(query).fetchone()[0])
 
     def state(self) -> Any | None:
         """Return the algorithm's state as of the last ``settle``; ``None`` before the first."""
@@ -278,7 +329,10 @@ class RunStore:
         """Return the JSON value called ``name``, or ``None``."""
         with self._clear_errors():
             row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-            return None if row is None else json.loads(row[0])
+            if row is None:
+                return None
+            self._refuse_altered("value", [(name, row[0])])
+            return json.loads(row[0])
 
     def set(self, name: str, value: Any) -> None:
         """Store a JSON-able ``value`` under ``name``, in place of an earlier one."""
@@ -286,7 +340,20 @@ class RunStore:
             self._set(name, value)
 
     def _set(self, name: str, value: object) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, _text(value)))
+        row = (name, _text(value))
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", row)
+        row_digests.record(self._db, "value", row)
+
+    def _refuse_altered(self, kind: str, rows: Sequence[Sequence[Any]]) -> None:
+        if self._digests:
+            row_digests.refuse_altered(self._db, kind, rows)
+
+    def _refuse_told(self) -> None:
+        """Refuse marks of what was told that are not those of the last ``settle``."""
+        if self._digests and (settled := self.get(_SETTLED)) is not None:
+            query = "SELECT COUNT(*) FROM proposals WHERE (told = 1) != (slot < ?)"
+            if self._db.execute(query, (settled,)).fetchone()[0]:
+                raise row_digests.AlteredError("what was told of its rows is not what was written")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -303,11 +370,21 @@ class RunStore:
     def _clear_errors(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, json.JSONDecodeError, UnicodeDecodeError) as error:
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
+                raise self._unusable(error) from error
             raise RunError(
-                f"the run store {self.path} cannot be used ({error}); "
-                "restore the file from a copy or start in another run folder"
+                f"there must be room on the disk of {self.path}; it is full: free some and start "
+                "the same command again, it goes on with what is stored"
             ) from error
+        except (sqlite3.Error, ValueError, row_digests.AlteredError) as error:  # JSON, UTF-8
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> RunError:
+        return RunError(
+            f"the run store {self.path} cannot be used ({' '.join(str(error).split())}); "
+            "restore the file from a copy or start in another run folder"
+        )
 
 
 def _scores(repeats: Mapping[str, Mapping[str, Any]]) -> tuple[float, ...]:
@@ -318,7 +395,3 @@ def _scores(repeats: Mapping[str, Mapping[str, Any]]) -> tuple[float, ...]:
 def _text(value: object) -> str:
     # allow_nan off: NaN is no JSON, and no score either.
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _log_of(path: Path) -> Path:
-    return path.with_name(path.name + "-wal")
