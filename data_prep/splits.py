@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.beats.labels import CLASSES, SCORED
 from data_prep.errors import DataError
+from data_prep.tasks import Task
 
 Side = Literal["train", "test"]
 
@@ -38,9 +38,9 @@ def grouped_folds(
     patient: NDArray[np.int64],
     n_folds: int,
     seed: int,
-    classes: Sequence[str] = CLASSES,
+    task: Task,
 ) -> NDArray[np.int64]:
-    """Deal whole patients into folds so that each has its share of N, S and V.
+    """Deal whole patients into folds so that each has its share of every scored class.
 
     The carriers of a class are dealt first, each to the fold that lacks most of what it carries,
     in an order that the seed shuffles a little; the most even of ten deals is taken.
@@ -48,17 +48,17 @@ def grouped_folds(
     folds, one of which holds 49 % of the V beats.)
 
     Args:
-        y: ``(beats,)`` index into ``classes``.
+        y: ``(beats,)`` index into the task's classes.
         patient: ``(beats,)`` index of the patient of each beat.
         n_folds: Number of folds, at least 2.
         seed: The same seed deals the same folds.
-        classes: Names of the classes.
+        task: What the beats are told to be.
 
     Returns:
         ``(beats,)`` int64: the fold in which each beat is held out.
 
     Raises:
-        DataError: If there are fewer patients than folds, or one of N, S, V occurs in one patient
+        DataError: If there are fewer patients than folds, or a scored class occurs in one patient
             only, so that a fold's training side would be without it.
     """
     patients, of_beat = np.unique(patient, return_inverse=True)
@@ -67,14 +67,15 @@ def grouped_folds(
             f"the number of folds must be from 2 to the number of training patients, "
             f"{len(patients)}; got {n_folds}"
         )
+    classes, scored_names = task.classes, " ".join(task.scored)
     counts = np.zeros((len(patients), len(classes)))
     np.add.at(counts, (of_beat, y), 1)
-    scored = [i for i, name in enumerate(classes) if name in SCORED and counts[:, i].any()]
+    scored = [i for i, name in enumerate(classes) if name in task.scored and counts[:, i].any()]
     for index in scored:
         carriers = int((counts[:, index] > 0).sum())
         if carriers < 2:
             raise DataError(
-                f"each of the classes {' '.join(SCORED)} must occur in at least 2 training "
+                f"each of the classes {scored_names} must occur in at least 2 training "
                 f"patients, so that one can be held out; {classes[index]} occurs in {carriers}"
             )
     share = counts[:, scored] / counts[:, scored].sum(axis=0)
@@ -84,7 +85,7 @@ def grouped_folds(
     if _unevenness(share, fold, n_folds)[0]:
         raise DataError(
             f"the training patients must allow {n_folds} folds that each leave every one of "
-            f"{' '.join(SCORED)} to train on; these do not: use fewer folds"
+            f"{scored_names} to train on; these do not: use fewer folds"
         )
     return fold[of_beat]
 
@@ -114,26 +115,29 @@ def _unevenness(
     return broken, float((load**2).sum())
 
 
-def stratified_halves(patients: Mapping[str, Mapping[str, int]], seed: int) -> dict[str, Side]:
+def stratified_halves(
+    patients: Mapping[str, Mapping[str, int]], seed: int, task: Task
+) -> dict[str, Side]:
     """Split patients into a training and a test half that both carry every class.
 
     Args:
         patients: Each patient's beats a class.
         seed: The same seed and patients give the same halves.
+        task: What the beats are told to be.
 
     Raises:
-        DataError: If there are fewer than two patients, or one of N, S, V has a single carrier.
+        DataError: If there are fewer than two patients, or a scored class has a single carrier.
     """
     names = list(patients)
     cells = [
         (index, code, patients[name].get(label, 0))
         for index, name in enumerate(names)
-        for code, label in enumerate(CLASSES)
+        for code, label in enumerate(task.classes)
     ]
     times = [count for _, _, count in cells]
     patient = np.repeat([index for index, _, _ in cells], times)
     y = np.repeat([code for _, code, _ in cells], times)
-    fold = grouped_folds(y, patient, 2, seed)
+    fold = grouped_folds(y, patient, 2, seed, task)
     test = {names[index] for index in np.unique(patient[fold == 1])}
     return {name: "test" if name in test else "train" for name in names}
 

@@ -90,7 +90,7 @@ def int8_bundle(out):
     spec = BeatSpec(signal=SIGNAL, reference_beat=True)
     beats = example_inputs(spec, np.random.default_rng(2), beats=200)
     y = np.arange(3)
-    verdict = {"method": "static", **gate(y, y, y, spec.signal.classes)}
+    verdict = {"method": "static", **gate(y, y, y, spec.signal.task)}
     return tiny_bundle(out, spec=spec, int8=Int8Plan(verdict=verdict, calibration=beats))
 
 

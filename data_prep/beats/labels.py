@@ -1,9 +1,4 @@
-"""Beat symbols and the AAMI classes that they belong to.
-
-References:
-    ANSI/AAMI EC57:2012, Testing and reporting performance results of cardiac rhythm and ST
-    segment measurement algorithms. Symbols: https://physionet.org/physiotools/wag/annot-5.htm
-"""
+"""Beat symbols and the classes of a task that they belong to."""
 
 from __future__ import annotations
 
@@ -17,29 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.errors import DataError
-
-CLASSES = ("N", "S", "V", "F", "Q")
-
-SCORED = ("N", "S", "V")
-"""Classes that a score is made of. F lies in one patient of each side of MIT-BIH and Q is not a
-kind of beat, so neither can be learnt or measured honestly; both are predicted and reported, and
-may lack carriers."""
+from data_prep.tasks import Task
 
 # Above this share of unmapped beats, the mapping does not fit the data.
 UNMAPPED_LIMIT = 0.01
-
-
-def _symbols(**classes: str) -> dict[str, str]:
-    return {symbol: name for name, symbols in classes.items() for symbol in symbols}
-
-
-# "aami": escape beats (e atrial, j nodal) count as N, as in most published results on MIT-BIH;
-# "bxb": as PhysioNet's bxb counts them, e, j and n as S. n (supraventricular escape) is S in
-# both: it does not occur in MIT-BIH's classification records.
-MAPPINGS: Mapping[str, Mapping[str, str]] = {
-    "aami": _symbols(N="NLRBej", S="AaJSn", V="VrE", F="F", Q="/fQ?"),
-    "bxb": _symbols(N="NLRB", S="AaJSejn", V="VrE", F="F", Q="/fQ?"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,29 +31,30 @@ class Labels:
     unmapped: Mapping[str, int]
 
 
-def mapping(name: str) -> Mapping[str, str]:
-    """Return the symbol-to-class mapping called ``name``: ``aami``, ``bxb`` or a TOML file.
+def mapping(name: str, task: Task) -> Mapping[str, str]:
+    """Return the mapping of symbols to the classes of ``task`` called ``name``, or in a TOML file.
 
     A file has one line a symbol, as in ``"V" = "V"``, alone or under a table ``[symbols]``.
 
     Raises:
         DataError: If there is no such mapping, or the file does not hold one.
     """
-    if name in MAPPINGS:
-        return MAPPINGS[name]
+    names = [one.name for one in task.mappings]
+    if name in names:
+        return task.mapping(name)
     path = Path(name)
     if not path.is_file():
         raise DataError(
-            f"the label mapping must be one of {', '.join(MAPPINGS)} or a TOML file; got {name!r}"
+            f"the label mapping must be one of {', '.join(names)} or a TOML file; got {name!r}"
         )
-    return read_mapping(path)
+    return read_mapping(path, task)
 
 
-def read_mapping(path: Path) -> dict[str, str]:
-    """Read a user's mapping of beat symbols to classes from the TOML file ``path``.
+def read_mapping(path: Path, task: Task) -> dict[str, str]:
+    """Read a user's mapping of beat symbols to the classes of ``task`` from the TOML file ``path``.
 
     Raises:
-        DataError: If it cannot be read, names another class, or maps nothing to N.
+        DataError: If it cannot be read, names another class, or maps nothing to the common one.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -87,20 +64,22 @@ def read_mapping(path: Path) -> dict[str, str]:
     if not isinstance(entries, dict) or not entries:
         raise DataError(f'the label mapping {path} must have lines such as "V" = "V"; it has none')
     for symbol, name in entries.items():
-        if len(symbol) != 1 or name not in CLASSES:
+        if len(symbol) != 1 or name not in task.classes:
             raise DataError(
-                f"the label mapping {path} must give a class ({' '.join(CLASSES)}) to each "
+                f"the label mapping {path} must give a class ({' '.join(task.classes)}) to each "
                 f"one-character symbol; got {symbol!r} = {name!r}"
             )
-    if "N" not in entries.values():
-        raise DataError(f"the label mapping {path} must map at least one symbol to N; none is")
+    if task.common not in entries.values():
+        raise DataError(
+            f"the label mapping {path} must map at least one symbol to {task.common}; none is"
+        )
     return {str(symbol): str(name) for symbol, name in entries.items()}
 
 
 def label(
     symbols: Iterable[str],
     symbol_classes: Mapping[str, str],
-    classes: Sequence[str] = CLASSES,
+    classes: Sequence[str],
 ) -> Labels:
     """Turn beat symbols into class indices; a symbol without a class gets -1 and is counted."""
     index = {name: i for i, name in enumerate(classes)}
@@ -112,16 +91,19 @@ def label(
     )
 
 
-def refuse_unmapped(unmapped: Mapping[str, int], n_beats: int) -> None:
+def refuse_unmapped(unmapped: Mapping[str, int], n_beats: int, task: Task) -> None:
     """Refuse a mapping that leaves more than 1 % of the beats without a class.
 
     Args:
         unmapped: How often each symbol without a class occurs, over all records.
         n_beats: All beats, mapped or not.
+        task: What the beats are told to be; symbols that it leaves out are no fault.
 
     Raises:
         DataError: If too many beats have no class.
     """
+    left_out = dict(task.left_out)
+    unmapped = {symbol: count for symbol, count in unmapped.items() if symbol not in left_out}
     n_unmapped = sum(unmapped.values())
     if n_unmapped > UNMAPPED_LIMIT * n_beats:
         counts = ", ".join(f"{symbol!r} {count}" for symbol, count in sorted(unmapped.items()))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Self, TypeVar
 
+from data_prep import tasks
 from data_prep.dsp.gaps import BRIDGE_S
 from data_prep.errors import DataError
+from data_prep.tasks import Task
 
 Baseline = Literal["two-median", "high-pass", "none"]
 T = TypeVar("T")
@@ -35,18 +37,20 @@ class SignalSpec:
             doi:10.1109/TBME.2004.827359) or ``none``.
         band_hz: Pass band: high-pass corner (0 = none) and low-pass corner (0 = half of the
             sampling rate).
-        mapping: Name of the symbol-to-class mapping.
-        classes: The classes, in the order of the labels.
+        task: What the beats are told to be.
+        mapping: Name of the symbol-to-class mapping; by default the task's first.
     """
 
     fs_hz: float = 125.0
     leads: tuple[str, ...] = ("MLII", "V1/V5/V2/V4")
     baseline: Literal["two-median", "none"] = "two-median"
     band_hz: tuple[float, float] = (0.0, 40.0)
-    mapping: str = "aami"
-    classes: tuple[str, ...] = ("N", "S", "V", "F", "Q")
+    task: Task = field(default_factory=lambda: tasks.load(tasks.DEFAULT))
+    mapping: str = ""
 
     def __post_init__(self) -> None:
+        if not self.mapping:
+            object.__setattr__(self, "mapping", self.task.mappings[0].name)
         low, high = self.band_hz
         require(50 <= self.fs_hz <= 5000, "fs_hz must be from 50 to 5000", self.fs_hz)
         require(len(self.leads) > 0 and all(self.leads), "leads must name some", self.leads)
@@ -60,11 +64,11 @@ class SignalSpec:
             "band_hz must be two ascending corners below half the sampling rate",
             self.band_hz,
         )
-        require(
-            len(set(self.classes)) == len(self.classes) > 1,
-            "classes must be two or more different ones",
-            self.classes,
-        )
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes, in the order of the labels."""
+        return self.task.classes
 
     @property
     def look_ahead_s(self) -> float:
@@ -75,11 +79,16 @@ class SignalSpec:
         return BRIDGE_S + LOW_PASS_S + medians
 
     def to_json(self) -> dict[str, Any]:
-        """Return the specification as JSON-able values."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-        }
+        """Return the specification as JSON-able values; the default task is not named."""
+        plain = ("fs_hz", "leads", "baseline", "band_hz", "mapping", "classes")
+        values = {name: getattr(self, name) for name in plain}
+        lists = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+        is_default = self.task == tasks.load(tasks.DEFAULT)
+        return lists if is_default else lists | {"task": self.task.to_json()}
+
+    def for_task(self, task: Task) -> Self:
+        """Return the same signals for another task, with its own mapping of symbols."""
+        return self if task == self.task else replace(self, task=task, mapping="")
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -88,7 +97,18 @@ class SignalSpec:
         Raises:
             DataError: If ``values`` are not such a specification.
         """
-        return spec_from_json(cls, values)
+        if not isinstance(values, Mapping):  # whatever a file holds
+            return spec_from_json(cls, values)  # type: ignore[unreachable]
+        rest = {name: value for name, value in values.items() if name != "classes"}
+        if "task" in rest:
+            rest["task"] = Task.from_json(rest["task"])
+        spec = spec_from_json(cls, rest)
+        require(
+            list(values.get("classes", spec.classes)) == list(spec.classes),
+            f"classes must be those of the task {spec.task.name}, {', '.join(spec.classes)}",
+            values.get("classes"),
+        )
+        return spec
 
 
 def require(holds: bool, requirement: str, value: object) -> None:

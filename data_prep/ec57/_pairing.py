@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from data_prep.beats.labels import MAPPINGS
+from data_prep import tasks
 from data_prep.errors import DataError
 from data_prep.io.record import Annotations
 
 # "!" is a flutter wave: its class O is neither a beat to be found nor one to be reported.
-CLASS_OF: Final = {**MAPPINGS["bxb"], "!": "O"}
+CLASS_OF: Final = {**tasks.load(tasks.DEFAULT).mapping("bxb"), "!": "O"}
 
 MATCH_WINDOW_S: Final = 0.15
 

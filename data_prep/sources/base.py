@@ -13,6 +13,7 @@ from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
 from data_prep.splits import Assignment
+from data_prep.tasks import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class Source(ABC):
         complete: Whether every record must be usable. Where it need not (the user's own
             folder), a record without the wanted leads or without beats is left out and counted.
         public: Whether the names of its patients may be told to anyone.
+        always_without: Records without which an evaluation gives its figures, too: those that
+            decide them.
     """
 
     name: ClassVar[str]
@@ -51,6 +54,7 @@ class Source(ABC):
     signal: ClassVar[SignalSpec] = SignalSpec()
     complete: ClassVar[bool] = True
     public: ClassVar[bool] = False
+    always_without: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def records(self, folder: Path | None, on_event: OnEvent = ignore) -> list[RecordRef]:
@@ -66,12 +70,15 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def assign(self, split: str, patients: Mapping[str, Mapping[str, int]]) -> Assignment:
+    def assign(
+        self, split: str, patients: Mapping[str, Mapping[str, int]], task: Task
+    ) -> Assignment:
         """Put every patient on one side of ``split``, or leave it out with a reason.
 
         Args:
             split: One of ``splits``.
             patients: Each patient's beats a class, for a split that spreads the classes.
+            task: Whose classes they are.
 
         Raises:
             DataError: If there is no such split, or a patient is not known to it.

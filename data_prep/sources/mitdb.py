@@ -20,6 +20,7 @@ from data_prep.events import OnEvent, ignore
 from data_prep.sources._download import SUMS, download, pinned_sums
 from data_prep.sources.base import RecordRef, Source, cache_folder, refuse_missing
 from data_prep.splits import Assignment, Side
+from data_prep.tasks import Task
 
 DS1 = (
     *("101", "106", "108", "109", "112", "114", "115", "116", "118", "119", "122"),
@@ -43,6 +44,7 @@ class Mitdb(Source):
     description = "MIT-BIH Arrhythmia Database: 44 patients, 30 minutes each, standard split"
     splits = ("standard", "strict")
     public = True
+    always_without = ("232",)  # holds three quarters of the S beats of its test patients
 
     def records(self, folder: Path | None, on_event: OnEvent = ignore) -> list[RecordRef]:
         """Return all 48 records, the paced ones among them."""
@@ -58,7 +60,9 @@ class Mitdb(Source):
             )
         return [RecordRef(path=folder / name, name=name, patient=name) for name in names]
 
-    def assign(self, split: str, patients: Mapping[str, Mapping[str, int]]) -> Assignment:
+    def assign(
+        self, split: str, patients: Mapping[str, Mapping[str, int]], task: Task
+    ) -> Assignment:
         """Return DS1 and DS2; ``strict`` without 201."""
         self.refuse_split(split)
         train: Side = "train"

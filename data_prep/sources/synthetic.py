@@ -17,6 +17,7 @@ from data_prep.simulation.patients import ROLES, draw_patient
 from data_prep.simulation.render import render
 from data_prep.sources.base import RecordRef, Source, cache_folder, refuse_missing
 from data_prep.splits import Assignment, Side
+from data_prep.tasks import Task
 
 N_PATIENTS = 2 * len(ROLES)
 """The first half trains, the second half tests; each half plays every role once."""
@@ -53,7 +54,9 @@ class _Synthetic(Source):
                     )
         return [RecordRef(path=folder / name, name=name, patient=name) for name in names]
 
-    def assign(self, split: str, patients: Mapping[str, Mapping[str, int]]) -> Assignment:
+    def assign(
+        self, split: str, patients: Mapping[str, Mapping[str, int]], task: Task
+    ) -> Assignment:
         self.refuse_split(split)
         sides: dict[str, Side] = {
             _name(index): "train" if index < N_PATIENTS // 2 else "test"

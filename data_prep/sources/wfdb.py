@@ -21,6 +21,7 @@ from data_prep.io import formats
 from data_prep.io.annotations import annotation_file
 from data_prep.sources.base import RecordRef, Source, refuse_missing
 from data_prep.splits import Assignment, stratified_halves
+from data_prep.tasks import Task
 
 _SPLIT_SEED = 0
 _ANNOTATORS = ("atr", "beats")
@@ -48,10 +49,12 @@ class Wfdb(Source):
             )
         return refs
 
-    def assign(self, split: str, patients: Mapping[str, Mapping[str, int]]) -> Assignment:
+    def assign(
+        self, split: str, patients: Mapping[str, Mapping[str, int]], task: Task
+    ) -> Assignment:
         """Halve the patients."""
         self.refuse_split(split)
-        return Assignment(side=stratified_halves(patients, _SPLIT_SEED))
+        return Assignment(side=stratified_halves(patients, _SPLIT_SEED, task))
 
 
 def _ref(folder: Path, path: Path) -> RecordRef:

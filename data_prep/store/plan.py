@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.beats.labels import SCORED, label, mapping, read_mapping, refuse_unmapped
+from data_prep import sources
+from data_prep.beats.labels import label, mapping, read_mapping, refuse_unmapped
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
@@ -25,6 +26,7 @@ from data_prep.splits import Side, read_split, refuse_overlap
 from data_prep.store.found import FoundRecord, find_records
 from data_prep.store.patient_table import read_patients
 from data_prep.store.request import DataRequest
+from data_prep.tasks import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,8 @@ class Plan:
     def summary(self) -> dict[str, Any]:
         """Return the plan as JSON-able values: what the manifest of the store will say of it."""
         sides: tuple[Side, ...] = ("train", "test")
+        left_out = dict(self.signal.task.left_out)
+        always_without = sources.load(self.source).always_without
         return {
             "source": self.source,
             "split": self.split,
@@ -97,7 +101,7 @@ class Plan:
                     "record": record.ref.name,
                     "symbol": symbol,
                     "beats": count,
-                    "reason": "its symbol has no class",
+                    "reason": left_out.get(symbol, "its symbol has no class"),
                 }
                 for record in self.records
                 for symbol, count in sorted(record.unmapped.items())
@@ -108,6 +112,7 @@ class Plan:
                 for record in self.records
                 for note in record.notes
             ],
+            **({"always_without": list(always_without)} if always_without else {}),
         }
 
     def _counts(self, side: Side) -> dict[str, int]:
@@ -134,8 +139,10 @@ def make_plan(
     """
     asked = request.one_set()
     origin, spec, split = asked.origin(), request.signal_spec(), request.split_name()
-    annotators = asked.annotators
-    symbol_classes = mapping(spec.mapping) if asked.labels is None else read_mapping(asked.labels)
+    annotators, task = asked.annotators, spec.task
+    symbol_classes = (
+        mapping(spec.mapping, task) if asked.labels is None else read_mapping(asked.labels, task)
+    )
     if found is None:
         found = find_records(request, on_event)
     refs = _with_patients([one.ref for one in found], asked.patients)
@@ -151,7 +158,7 @@ def make_plan(
             left_out.append(_left_out(planned, reason))
     if not usable:
         raise DataError(f"at least one record must be usable; none is: {_reasons(left_out)}")
-    assignment = _assign(origin, split, spec.classes, usable, refs)
+    assignment = _assign(origin, split, task, usable, refs)
     taken = []
     for planned in usable:
         side = assignment.side.get(planned.ref.patient)
@@ -253,17 +260,17 @@ def _notes(
 def _assign(
     origin: Source,
     split: str,
-    classes: Sequence[str],
+    task: Task,
     planned: Sequence[PlannedRecord],
     refs: Sequence[RecordRef],
 ) -> Assignment:
     beats: dict[str, Counter[str]] = {}
     for record in planned:
-        counts = np.bincount(record.y[record.y >= 0], minlength=len(classes))
+        counts = np.bincount(record.y[record.y >= 0], minlength=len(task.classes))
         own = beats.setdefault(record.ref.patient, Counter())
-        own.update({name: int(n) for name, n in zip(classes, counts, strict=True)})
+        own.update({name: int(n) for name, n in zip(task.classes, counts, strict=True)})
     if split in origin.splits:
-        assignment = origin.assign(split, beats)
+        assignment = origin.assign(split, beats, task)
     elif Path(split).is_file():
         assignment = read_split(Path(split), dict.fromkeys(ref.patient for ref in refs))
     else:
@@ -296,13 +303,13 @@ def _refuse_unusable(plan: Plan) -> None:
     unmapped: Counter[str] = Counter()
     for record in plan.records:
         unmapped.update(record.unmapped)
-    refuse_unmapped(unmapped, sum(len(record.y) for record in plan.records))
+    refuse_unmapped(unmapped, sum(len(record.y) for record in plan.records), plan.signal.task)
     counts = plan.summary()["counts"]
     for side, of_side in counts.items():
         if not any(of_side.values()):
             raise DataError(f"both sides of the split must have beats of a class; {side} has none")
-    for name in SCORED:
-        if name in plan.signal.classes and not counts["train"][name]:
+    for name in plan.signal.task.scored:
+        if not counts["train"][name]:
             raise DataError(
                 f"the training patients must have beats of class {name}; none of "
                 f"{len(plan.on('train'))} records has any: choose another split or mapping"

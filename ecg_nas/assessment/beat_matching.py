@@ -3,7 +3,8 @@
 One row a beat. A beat that only the annotators have was missed: a false negative of its class. A
 beat that only the detector has is a false positive of the class that it was given. A beat whose
 symbol has no class in the data set's mapping cannot be judged by class; it stands in the corner
-of the confusion matrix, where it counts as a beat that did not get its class.
+of the confusion matrix, where it counts as a beat that did not get its class. One whose symbol the
+task leaves out takes no part, neither where it was annotated nor where it was detected.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.store.dataset import BeatDataset, SignalStore
+from data_prep.tasks import Task
 from ecg_nas.assessment.detected_beats import in_fibrillation, pair
 from ecg_nas.metrics.classification import Counts, grouped_confusion
 
@@ -23,7 +25,7 @@ class Outcomes:
     """All beats of one side of a data set, annotated or detected.
 
     Attributes:
-        classes: Names of the classes; their number stands for "none" below.
+        task: Whose classes they are; their number stands for "none" below.
         truth: ``(beats,)`` class by the annotators; none: they have no such beat, or it has no
             class.
         called: ``(beats,)`` class by the classifier; none: it was not found, or has no class.
@@ -33,12 +35,17 @@ class Outcomes:
             annotated for a missed beat.
     """
 
-    classes: tuple[str, ...]
+    task: Task
     truth: Counts
     called: Counts
     probabilities: NDArray[np.float32]
     record: Counts
     sample: Counts
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.task.classes
 
     @property
     def none(self) -> int:
@@ -72,10 +79,10 @@ def of_annotated_beats(
         probabilities: ``(beats, classes)`` of the classifier for ``data``.
     """
     none = len(data.spec.signal.classes)
-    dropped = store.beats["y"] < 0
+    dropped = (store.beats["y"] < 0) & ~left_out(store)
     n_dropped = int(dropped.sum())
     return Outcomes(
-        classes=data.spec.signal.classes,
+        task=data.spec.signal.task,
         truth=np.concatenate([data.y, np.full(n_dropped, none)]),
         called=np.concatenate([_called(probabilities), np.full(n_dropped, none)]),
         probabilities=_with_unknown(probabilities, n_dropped),
@@ -101,7 +108,7 @@ def of_detected_beats(
     truth = np.full(len(data), none)
     called = _called(probabilities)
     counted = np.ones(len(data), dtype=bool)
-    missed = []
+    missed, no_part = [], left_out(store)
     for index, record in enumerate(store.records):
         own = np.flatnonzero(data.record == index)
         annotated = np.flatnonzero(store.beats["record"] == index)
@@ -118,17 +125,25 @@ def of_detected_beats(
         called[own[is_paired][paired_y < 0]] = none
         notes = store.annotations(record.name)
         counted[own] = is_paired | ~in_fibrillation(notes, data.sample[own])
-        missed.append(np.delete(annotated, partner[is_paired]))
+        counted[own[is_paired][no_part[annotated[partner[is_paired]]]]] = False
+        lost_here = np.delete(annotated, partner[is_paired])
+        missed.append(lost_here[~no_part[lost_here]])
     lost = np.concatenate(missed) if missed else np.zeros(0, dtype=np.int64)
     y_lost = store.beats["y"][lost]
     return Outcomes(
-        classes=data.spec.signal.classes,
+        task=data.spec.signal.task,
         truth=np.concatenate([truth[counted], np.where(y_lost < 0, none, y_lost)]),
         called=np.concatenate([called[counted], np.full(len(lost), none)]),
         probabilities=_with_unknown(probabilities[counted], len(lost)),
         record=np.concatenate([data.record[counted], store.beats["record"][lost]]),
         sample=np.concatenate([data.sample[counted], store.beats["sample"][lost]]),
     )
+
+
+def left_out(store: SignalStore) -> NDArray[np.bool_]:
+    """Tell which beats of a side have no class since the task leaves their symbol out."""
+    symbols = [symbol for symbol, _ in store.signal_spec.task.left_out]
+    return np.asarray((store.beats["y"] < 0) & np.isin(store.beats["symbol"], symbols))
 
 
 def _called(probabilities: NDArray[np.float32]) -> Counts:

@@ -10,11 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from data_prep import sources
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.store.dataset import SignalStore, Split, open_store, read_manifest
 from ecg_nas.assessment import test_set_ledger
-from ecg_nas.assessment.beat_matching import Outcomes, of_annotated_beats, of_detected_beats
+from ecg_nas.assessment.beat_matching import (
+    Outcomes,
+    left_out,
+    of_annotated_beats,
+    of_detected_beats,
+)
 from ecg_nas.assessment.detected_beats import with_detected_beats
 from ecg_nas.assessment.ec57_comparison import compare_as_ec57
 from ecg_nas.assessment.mistakes import worst
@@ -28,15 +34,15 @@ from ecg_nas.metrics.classification import (
     accuracy,
     leave_one_out,
     macro_f1,
+    named_score,
     per_class,
+    score_of,
 )
 from ecg_nas.metrics.intervals import patient_intervals
 from ecg_nas.seeds import generator
 
 _FIGURES_FROM_S = 0.0
 _MODELS = {"fp32": MODEL, "int8": MODEL_INT8}
-_ALWAYS_WITHOUT = ("232",)
-"""Record 232 of MIT-BIH holds three quarters of the S beats of its test patients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +113,9 @@ def assess(
     outcomes = of_beats(store, data, probabilities)
     result = {
         **_figures(outcomes, store),
-        "ec57": compare_as_ec57(store, data, probabilities.argmax(axis=1)),
+        "ec57": compare_as_ec57(
+            store, data, probabilities.argmax(axis=1), is_detected=beats == "detected"
+        ),
         "fold_score": bundle.manifest.training.get("fold_score"),
         "architecture": bundle.manifest.architecture.get("key"),
         "model": bundle.manifest.files[MODEL].sha256,
@@ -116,6 +124,7 @@ def assess(
         "bytes": {name: _bytes(bundle, file) for name, file in _MODELS.items()},
         "protocol": {
             "split": split,
+            "task": spec.signal.task.name,
             "mapping": spec.signal.mapping,
             "start_s": _FIGURES_FROM_S,
             # The detector works through blocks of ten minutes, whatever the beats are.
@@ -128,7 +137,8 @@ def assess(
             "fingerprint": fingerprint,
             "leads": list(spec.signal.leads),
             "counting": counting(beats, spec.signal),
-            "unmapped_beats": sum(sum(record.unmapped.values()) for record in store.records),
+            "unmapped_beats": int((store.beats["y"] < 0).sum() - left_out(store).sum()),
+            "left_out_beats": int(left_out(store).sum()),
             "records_left_out": {
                 entry["record"]: entry["reason"] for entry in manifest.get("left_out", [])
             },
@@ -140,26 +150,24 @@ def assess(
 
 
 def _figures(outcomes: Outcomes, store: SignalStore) -> dict[str, Any]:
-    classes, none = outcomes.classes, outcomes.none
+    task, classes, none = outcomes.task, outcomes.classes, outcomes.none
     names = [record.name for record in store.records]
     patient_of = np.array([store.patients.index(record.patient) for record in store.records])
     by_record = outcomes.confusion(outcomes.record, len(names))
     by_patient = outcomes.confusion(patient_of[outcomes.record], len(store.patients))
     matrix = by_record.sum(0)
-    without = leave_one_out(by_record, names, classes)
-    score = macro_f1(matrix, classes)
+    without = leave_one_out(by_record, names, task)
+    score, always = macro_f1(matrix, task), _always_without(store)
     most = _most_influential(score, without)
     judged = outcomes.judged
     return {
         "classes": list(classes),
         **_counts(matrix, classes),
         "dropped": int(matrix[none, none]),
-        "macro_f1_nsv": score,
-        "interval": patient_intervals(by_patient, classes, rng=generator("patient bootstrap")),
+        **named_score(score, task),
+        "interval": patient_intervals(by_patient, task, rng=generator("patient bootstrap")),
         "without_record": {
-            name: figures
-            for name, figures in without.items()
-            if name in _ALWAYS_WITHOUT or name == most
+            name: figures for name, figures in without.items() if name in always or name == most
         },
         "most_influential_record": most,
         "calibration": calibration(outcomes.probabilities[judged], outcomes.truth[judged], classes),
@@ -168,6 +176,15 @@ def _figures(outcomes: Outcomes, store: SignalStore) -> dict[str, Any]:
             for name, part in zip(names, by_record, strict=True)
         },
     }
+
+
+def _always_without(store: SignalStore) -> Sequence[str]:
+    """Return the records that the data set's source names; of a store of before, as it is now."""
+    source = store.manifest.get("source")
+    if "always_without" in store.manifest or source not in sources.available():
+        named: Sequence[str] = store.manifest.get("always_without", ())
+        return named
+    return sources.load(str(source)).always_without
 
 
 def _bytes(bundle: Bundle, name: str) -> int | None:
@@ -191,7 +208,7 @@ def _most_influential(score: float | None, without: Mapping[str, Mapping[str, An
     if score is None:
         return None
     changes = {
-        name: np.inf if rest["macro_f1_nsv"] is None else abs(rest["macro_f1_nsv"] - score)
+        name: np.inf if (other := score_of(rest)) is None else abs(other - score)
         for name, rest in without.items()
     }
     return max(changes, key=lambda name: changes[name])
@@ -206,7 +223,14 @@ def _check_signal(
     except (KeyError, TypeError) as error:
         raise DataError(f"the manifest of {folder} must state how its signals were made") from error
     needed = bundle.spec.signal.to_json()
-    differing = [name for name in needed if needed[name] != found[name]]
+    differing = [name for name in needed if needed[name] != found.get(name)]
+    task = SignalSpec.from_json(manifest["signal"]).task
+    if bundle.task != task:
+        raise BundleError(
+            f"the beats of {folder} must be labelled for the task of the bundle {bundle.folder}, "
+            f"{bundle.task.name}; they are for {task.name}: prepare the "
+            f"recordings again with --task {bundle.task.name}"
+        )
     refused = [name for name in differing if name not in other]
     if refused:
         details = ", ".join(f"{name} {needed[name]}, not {found[name]}" for name in refused)

@@ -20,12 +20,14 @@ _COUNTING = {
 
 def counting(beats: Beats, signal: SignalSpec) -> str:
     """Say how beats were found and what counts as an error."""
+    symbols = " ".join(symbol for symbol, _ in signal.task.left_out)
+    no_part = f"; beats of the symbols {symbols} take no part" if symbols else ""
     if beats == "reference":
-        return _COUNTING[beats]
+        return _COUNTING[beats] + no_part
     return (
         "R peaks found by data_prep.dsp.r_peaks in all leads of the filtered signals at "
         f"{signal.fs_hz:g} Hz, in blocks of ten minutes (not causal), paired with the annotated "
-        "beats within 150 ms by EC57's rules; " + _COUNTING[beats]
+        "beats within 150 ms by EC57's rules; " + _COUNTING[beats] + no_part
     )
 
 

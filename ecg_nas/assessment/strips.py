@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from data_prep.beats.labels import MAPPINGS
+from data_prep import tasks
 from data_prep.ec57.beat_by_beat import compare
 from data_prep.errors import DataError
 from data_prep.io.annotations import BEAT_SYMBOLS, Annotations, annotation_file
 from data_prep.io.formats import open_file
 from data_prep.store.dataset import SignalStore
+from data_prep.tasks import Task
 from ecg_nas.assessment.beat_matching import Outcomes
 from ecg_nas.figures.strip import Beats, Mark, clock, strip
 from ecg_nas.inference.recording_beats import ClassifiedRecording
@@ -22,7 +23,6 @@ LONGEST_S: Final = 600.0
 _NOTICE = "Research use only, not a medical device."
 # Besides beats: flutter waves, and where flutter or fibrillation begins and ends.
 _SHOWN = BEAT_SYMBOLS | set("![]")
-_CLASS_OF = MAPPINGS["bxb"]
 
 
 def of_record(
@@ -54,6 +54,7 @@ def of_record(
     Raises:
         DataError: If the record or its annotations cannot be read, or there is no such piece.
     """
+    task = tasks.load(tasks.DEFAULT)
     recording = open_file(path).choose(leads)
     path, duration_s = recording.path, recording.duration_s
     to_s = from_s + line_s if to_s is None else to_s
@@ -67,8 +68,9 @@ def of_record(
         recording.read(first, last),
         fs_hz,
         recording.leads,
+        task=task,
         start_s=first / fs_hz,
-        annotators=[_beats(name, own) for name, own in notes.items()],
+        annotators=[_beats(name, own, task) for name, own in notes.items()],
         marks=_disagreements(notes, recording.annotation_fs_hz),
         line_s=line_s,
         title=f"Record {path.name}, {clock(from_s)} to {clock(min(to_s, duration_s))}",
@@ -123,6 +125,7 @@ def of_mistake(
         np.asarray(store.signal[record.offset + first : record.offset + first + length]),
         fs_hz,
         record.leads,
+        task=outcomes.task,
         start_s=start_s,
         annotators=rows,
         marks=marks,
@@ -160,6 +163,7 @@ def of_classified(
         recording.read(first, first + length),
         recording.fs_hz,
         recording.leads,
+        task=classified.task,
         start_s=first / recording.fs_hz,
         annotators=[
             Beats(
@@ -194,13 +198,14 @@ def _refuse_span(path: Path, from_s: float, to_s: float, duration_s: float) -> N
         )
 
 
-def _beats(name: str, notes: Annotations) -> Beats:
+def _beats(name: str, notes: Annotations, task: Task) -> Beats:
+    class_of = task.mapping("bxb")
     shown = np.isin(notes.symbols, list(_SHOWN))
     symbols = notes.symbols[shown].tolist()
     return Beats(
         name=name,
         times_s=notes.samples[shown] / notes.fs_hz,
-        classes=[_CLASS_OF.get(symbol, "") for symbol in symbols],
+        classes=[class_of.get(symbol, "") for symbol in symbols],
         letters=symbols,
     )
 

@@ -15,9 +15,10 @@ import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from data_prep.beats.beat_spec import BeatSpec
-from data_prep.beats.labels import CLASSES
 from data_prep.beats.polarity import usual_qrs
+from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
+from data_prep.tasks import Task
 from ecg_nas.errors import BundleError
 
 FORMAT = "ecg-nas bundle"
@@ -33,6 +34,7 @@ NOTICE = "Research use only, not a medical device."
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
 _OPTIONAL = ("robustness", "usual_qrs")
+_MISSING = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,24 +85,6 @@ class Int8:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """How well held-out training patients were classified under one condition.
-
-    Attributes:
-        name: What was done to their recordings.
-        macro_f1_nsv: Macro F1 over N, S, V.
-        S_f1: F1 of S; ``None`` where undefined.
-        V_f1: The same of V.
-    """
-
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-    name: str
-    macro_f1_nsv: float
-    S_f1: float | None
-    V_f1: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What ``manifest.json`` holds.
 
@@ -125,7 +109,8 @@ class Manifest:
         versions: Versions of the libraries that made the bundle.
         files: Every other file of the bundle.
         robustness: What noise, altered leads and other rates do to held-out training patients,
-            the recordings as they are first; ``None`` where it was not measured.
+            the recordings as they are first: the ``name`` of each condition and the task's
+            ``figures`` under it; ``None`` where it was not measured.
         usual_qrs: The mean of the training patients' median QRS complexes, by lead, each of 1 from
             peak to peak and around the R peak; ``None`` where it was not kept.
     """
@@ -150,8 +135,13 @@ class Manifest:
     training: dict[str, Any]
     versions: dict[str, str]
     files: dict[str, FileEntry]
-    robustness: list[Condition] | None = None
+    robustness: list[dict[str, Any]] | None = None
     usual_qrs: list[list[float]] | None = None
+
+    @property
+    def task(self) -> Task:
+        """What its outputs are classes of."""
+        return SignalSpec.from_json(self.spec["signal"]).task
 
     def to_text(self) -> str:
         """Return the one text that a manifest file may hold, its own digest in the last line.
@@ -190,6 +180,11 @@ class Bundle:
     def int8(self) -> Path | None:
         """Path of the INT8 model, if there is one."""
         return self.folder / MODEL_INT8 if MODEL_INT8 in self.manifest.files else None
+
+    @property
+    def task(self) -> Task:
+        """What its outputs are classes of."""
+        return self.spec.signal.task
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -252,12 +247,13 @@ def load(folder: Path) -> Bundle:
         spec = BeatSpec.from_json(manifest.spec)
     except DataError as error:
         raise BundleError(f"{folder / MANIFEST}: {error}") from error
-    if tuple(manifest.classes) != spec.signal.classes or not set(manifest.classes) <= set(CLASSES):
+    if tuple(manifest.classes) != spec.signal.classes:
         raise BundleError(
-            f"a bundle's classes must be some of {', '.join(CLASSES)}, the same in its spec; "
+            f"a bundle's classes must be those of its task, {', '.join(spec.signal.classes)}; "
             f"{folder / MANIFEST} has {', '.join(manifest.classes)}"
         )
     _refuse_other_shapes(folder, manifest, spec)
+    _refuse_other_figures(folder, manifest)
     return Bundle(folder=folder, manifest=manifest, spec=spec)
 
 
@@ -276,6 +272,25 @@ def _refuse_other_shapes(folder: Path, manifest: Manifest, spec: BeatSpec) -> No
             f"a bundle's usual_qrs must be {n_leads} leads of {n_samples} values, as its spec "
             f"says; {folder / MANIFEST} has {', '.join(map(str, found))} values"
         )
+
+
+def _refuse_other_figures(folder: Path, manifest: Manifest) -> None:
+    """Refuse conditions whose figures are not those of the task."""
+    figures = manifest.task.figures
+    for number, condition in enumerate(manifest.robustness or []):
+        for name in {"name", *figures} | condition.keys():
+            value = condition.get(name, _MISSING)
+            is_right = (
+                isinstance(value, str)
+                if name == "name"
+                else name in figures and (value is None or isinstance(value, int | float))
+            )
+            if not is_right:
+                raise BundleError(
+                    f"a bundle's manifest must follow its schema; {folder / MANIFEST} does not at "
+                    f"robustness.{number}.{name}: a condition has a name and the figures "
+                    f"{', '.join(figures)}"
+                )
 
 
 def without_names(facts: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,9 @@ def table(file: Path, table: TrainedTable) -> Iterator[str]:
     )
 
 
-def effect(result: Mapping[str, Any], changed: str, to: str) -> Iterator[str]:
+def effect(
+    result: Mapping[str, Any], changed: str, to: str, scored: Sequence[str]
+) -> Iterator[str]:
     """Tell what single changes do to the score of one network."""
     base = result["base"]
     n_seeds = len(base["scores"])
@@ -57,7 +59,7 @@ def effect(result: Mapping[str, Any], changed: str, to: str) -> Iterator[str]:
         effect = row.get("effect")
         change = "" if effect is None else f"{effect:+.4f}"
         spread = "" if row["sd"] is None else f"± {row['sd']:.4f}"
-        f1 = "  ".join(f"{c} {row['f1'][c]:.3f}" for c in ("N", "S", "V"))
+        f1 = "  ".join(f"{c} {row['f1'][c]:.3f}" for c in scored)
         yield f"{name:<28}{row['mean']:.4f} {spread:<9} {change:<9} {f1}"
     yield f"seconds a full training: {result['seconds_per_training']:.0f}"
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from data_prep.tasks import Task
+
 _EC57 = (
     ("QRS Se", "q_se"),
     ("QRS +P", "q_ppv"),
@@ -20,14 +22,14 @@ _EC57 = (
 )
 
 
-def text(result: Mapping[str, Any]) -> str:
+def text(result: Mapping[str, Any], task: Task) -> str:
     """Return the result of an evaluation as text of up to 100 columns."""
     from ecg_nas.assessment.protocol import describe
 
     parts = [
         _printed(_confusion(result)),
         _printed(_classes(result)),
-        *_summary(result),
+        *_summary(result, task),
         "",
         _printed(_ec57(result["ec57"])),
         describe(result["protocol"]),
@@ -60,22 +62,30 @@ def _classes(result: Mapping[str, Any]) -> Table:
     return table
 
 
-def _summary(result: Mapping[str, Any]) -> Iterator[str]:
-    for label, name in (("macro F1 over N, S, V", "macro_f1_nsv"), ("accuracy", "accuracy")):
-        yield f"{label:<24}{_figure(result[name])}  {_interval(result, name)}".rstrip()
+def _summary(result: Mapping[str, Any], task: Task) -> Iterator[str]:
+    from ecg_nas.metrics.classification import score_of
+
+    for label, name, value in (
+        (task.score_text, task.headline, score_of(result)),
+        ("accuracy", "accuracy", result["accuracy"]),
+    ):
+        yield f"{label:<24}{_figure(value)}  {_interval(result, name)}".rstrip()
     fold_score = _figure(result["fold_score"])
     yield f"{'fold score':<24}{fold_score}  macro F1 of held-out training patients"
     for record, rest in result["without_record"].items():
         most = record == result["most_influential_record"]
         yield (
-            f"{f'without record {record}':<24}{_figure(rest['macro_f1_nsv'])}  macro F1; "
-            f"F1 of S {_figure(rest['per_class']['S']['f1'])}, "
-            f"of V {_figure(rest['per_class']['V']['f1'])}"
+            f"{f'without record {record}':<24}{_figure(score_of(rest))}  macro F1; F1 of "
+            + ", of ".join(f"{c} {_figure(rest['per_class'][c]['f1'])}" for c in task.sought)
             + ("; no other record changes more" if most else "")
         )
     yield f"{'calibration error':<24}{_figure(result['calibration']['ece'])}  of the class it chose"
     if result["dropped"]:
         yield f"{'dropped beats':<24}{result['dropped']:,}  their symbol has no class"
+    if no_part := result["protocol"]["left_out_beats"]:
+        yield f"{'beats left out':<24}{no_part:,}  they take no part in task {task.name}"
+    if others := [letter for letter in task.classes if letter not in task.claimed]:
+        yield f"{'not claimed':<24}{', '.join(others)}: predicted and reported, in no score"
     yield "95 %: bootstrap over patients"
 
 
@@ -89,9 +99,14 @@ def _ec57(ec57: Mapping[str, Any]) -> Table:
             *(_percent(figures[name]) for _, name in _EC57),
             "–" if error is None else f"{error:.2f}",
         )
+    carriers = [
+        f"{ec57['n_averaged'][f'{kind}_se']} records with {kind.upper()}"
+        for kind in ("v", "s")
+        if ec57["n_averaged"][f"{kind}_se"] is not None
+    ]
+    of_records = f"; average: of {', '.join(carriers)} beats" if carriers else ""
     table.caption = (
-        f"bxb's mapping (e, j, n are S), within 150 ms, from {ec57['start_s']:g} s; average: of "
-        f"{ec57['n_averaged']['v_se']} records with V, {ec57['n_averaged']['s_se']} with S beats"
+        f"bxb's mapping (e, j, n are S), within 150 ms, from {ec57['start_s']:g} s{of_records}"
     )
     table.caption_justify = "left"
     return table

@@ -30,6 +30,13 @@ class Trainings:
     seconds: list[float] = field(default_factory=list)
 
     @property
+    def scored(self) -> tuple[str, ...]:
+        """The classes that scores are made of."""
+        from data_prep.store.dataset import open_store
+
+        return open_store(self.data, "train").signal_spec.task.scored
+
+    @property
     def mean_seconds(self) -> float:
         """Seconds of one training."""
         return sum(self.seconds) / len(self.seconds)

@@ -102,7 +102,7 @@ def representation(
             on_evaluation=bench.take,
         )
     result["seconds_per_training"] = bench.mean_seconds
-    say("\n".join(_lines.effect(result, "gene", "option")), json_to)
+    say("\n".join(_lines.effect(result, "gene", "option", bench.scored)), json_to)
     write_json(json_to, result)
 
 
@@ -150,7 +150,7 @@ def recipe(
             on_evaluation=bench.take,
         )
     result["seconds_per_training"] = bench.mean_seconds
-    say("\n".join(_lines.effect(result, "setting", "value")), json_to)
+    say("\n".join(_lines.effect(result, "setting", "value", bench.scored)), json_to)
     write_json(json_to, result)
 
 

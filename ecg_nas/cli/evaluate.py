@@ -98,7 +98,7 @@ def command(
         other=[name for name, value in asked.items() if value is not None],
     )
     result = assessment.result
-    say(text(result), json_to)
+    say(text(result, assessment.outcomes.task), json_to)
     for warning in result["warnings"]:
         remark(f"Warning: {warning}")
     write_json(json_to, result)

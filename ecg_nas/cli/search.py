@@ -59,9 +59,11 @@ def command(
 
 
 def _lines(summary: Mapping[str, Any]) -> list[str]:
+    from ecg_nas.metrics.classification import score_of
+
     best, seconds = summary["best"], summary["seconds"]
     held_out = summary["held_out"]
-    score, bounds = held_out["macro_f1_nsv"], held_out["interval"]
+    score, bounds = score_of(held_out), held_out["interval"]
     again = "undefined" if score is None else f"{score:.4f}"
     if score is not None and bounds is not None:
         again += f" (95 % over patients {bounds[0]:.3f}–{bounds[1]:.3f})"

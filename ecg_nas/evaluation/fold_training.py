@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.store.dataset import open_store
+from data_prep.tasks import Task
 from ecg_nas import seeds
 from ecg_nas.errors import RunError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
@@ -46,7 +47,7 @@ _CACHE_SHARE = 0.2  # of a GPU's memory; trainings have most of the rest
 class TrainingEvaluator(Evaluator):
     """Trains each candidate on every fold of a store's training patients.
 
-    The score is the macro F1 over N, S and V of one confusion matrix, pooled over the folds: a
+    The score is the task's, of one confusion matrix pooled over the folds: a
     mean over folds would let a fold with a hundred S beats weigh as much as one with four hundred.
     Each fold is scored on all its beats, thinned classes included. The side of the test patients
     is never opened.
@@ -169,12 +170,12 @@ class TrainingEvaluator(Evaluator):
         spec = beat_spec(self._store.signal_spec, candidate.architecture, self._fixed)
         cost = cost_of(self._space, candidate.architecture, spec)
         return {
-            "score": watched.get("foretold", _score(pooled, data.classes)),
+            "score": watched.get("foretold", _score(pooled, data.task)),
             "per_class": per_class(pooled, data.classes),
             "confusion": pooled.tolist(),
             "folds": [
                 {
-                    "score": macro_f1(counts, data.classes),
+                    "score": macro_f1(counts, data.task),
                     "confusion": counts.tolist(),
                     "patients": list(fold.patients),
                 }
@@ -261,7 +262,7 @@ class _Watch:
         pooled = np.sum(_confusions(modules, self._data, self._rows), axis=0)
         common = self._data.common
         pooled[common] = np.rint(pooled[common] * self._stands_for)
-        self._curve.append(_score(pooled, self._data.classes))
+        self._curve.append(_score(pooled, self._data.task))
         if self._config.mode == "stop" and done < self._epochs:
             self._predicted = predicted_score(self._curve, self._epochs, self._config)
         return self._predicted is not None
@@ -281,8 +282,8 @@ def _confusions(
     ]
 
 
-def _score(pooled: NDArray[np.int64], classes: Sequence[str]) -> float:
-    score = macro_f1(pooled, classes)
+def _score(pooled: NDArray[np.int64], task: Task) -> float:
+    score = macro_f1(pooled, task)
     if score is None:
         raise RuntimeError("a scored class was neither held out nor predicted: there is no score")
     return score

@@ -62,9 +62,8 @@ def hold_out(store: SignalStore, config: FoldConfig) -> list[Fold]:
     patient = of_record[store.beats["record"][has_class]]
     folds = []
     for repeat in range(config.repeats):
-        fold_of = grouped_folds(
-            y, patient, config.n_folds, seeds.derive(config.seed, "folds", repeat)
-        )
+        seed = seeds.derive(config.seed, "folds", repeat)
+        fold_of = grouped_folds(y, patient, config.n_folds, seed, store.signal_spec.task)
         for index in range(config.n_folds):
             held_out = np.flatnonzero(fold_of == index)
             names = tuple(store.patients[i] for i in np.unique(patient[held_out]))

@@ -21,7 +21,6 @@ from ecg_nas.bundle.manifest import (
     MODEL_INT8,
     NOTICE,
     SBOM,
-    Condition,
     Int8,
     Manifest,
     Tensor,
@@ -84,7 +83,7 @@ def write_bundle(
     training: Mapping[str, Any],
     int8: Int8Plan | None = None,
     template: ModelProto | None = None,
-    robustness: Sequence[Condition] | None = None,
+    robustness: Sequence[Mapping[str, Any]] | None = None,
     usual_qrs: NDArray[np.float64] | None = None,
 ) -> Manifest:
     """Export ``network`` into the folder ``out``, verified against torch before it is put there.
@@ -122,7 +121,7 @@ def write_bundle(
     plan = int8 or Int8Plan(verdict={"refused": "it was not asked for"})
     facts = {
         "training": without_names(training),
-        "robustness": None if robustness is None else list(robustness),
+        "robustness": None if robustness is None else [dict(one) for one in robustness],
         "usual_qrs": None if usual_qrs is None else usual_qrs.round(4).tolist(),
     }
     with placed(out) as part:

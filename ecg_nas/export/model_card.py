@@ -6,16 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data_prep.beats.labels import SCORED
+from data_prep.tasks import Task
 from ecg_nas.bundle.manifest import Manifest
-
-_CLASSES = {
-    "N": "normal and bundle branch block",
-    "S": "supraventricular ectopic",
-    "V": "ventricular ectopic",
-    "F": "fusion of ventricular and normal",
-    "Q": "paced or unclassifiable",
-}
+from ecg_nas.metrics.classification import score_of
 
 _WHOLE = {
     False: "The figures of a beat use the whole recording (amplitude, rhythm, zero-phase filters), "
@@ -42,7 +35,7 @@ _ALTERED = (
 
 def model_card(manifest: Manifest) -> str:
     """Return ``MODEL_CARD.md``: use, data, figures of the training folds, robustness, limits."""
-    training, signal = manifest.training, manifest.spec["signal"]
+    training, signal, task = manifest.training, manifest.spec["signal"], manifest.task
     lines = [
         "# Model card",
         "",
@@ -58,11 +51,9 @@ def model_card(manifest: Manifest) -> str:
         f"Gives each heartbeat of an ECG of {len(signal['leads'])} lead(s) "
         f"({', '.join(signal['leads'])}) the probability of {len(manifest.classes)} classes:",
         "",
-        *[
-            f"- {name}: {_CLASSES.get(name, 'a class of the data set')}"
-            for name in manifest.classes
-        ],
+        *[f"- {kind.letter}: {kind.text}" for kind in task.kinds],
         "",
+        *_not_claimed(task),
         "The beats must have been found before, and the signal filtered as `manifest.json` says. "
         f"It has {manifest.params:,} parameters and takes {manifest.macs:,} multiply-accumulates "
         f"a beat. {_WHOLE[bool(manifest.spec.get('causal'))]}",
@@ -76,8 +67,8 @@ def model_card(manifest: Manifest) -> str:
         "",
         "## Results on held-out folds of the training patients",
         "",
-        *_search_score(training),
-        *_held_out(training.get("held_out", {}), manifest.classes),
+        *_search_score(training, task),
+        *_held_out(training.get("held_out", {}), task),
         "No figure of test patients stands here: `ecg-nas evaluate` computes them, once.",
         "",
         *_calibration(training.get("held_out", {}), manifest),
@@ -94,11 +85,25 @@ def model_card(manifest: Manifest) -> str:
     return "\n".join(lines)
 
 
-def _search_score(training: Mapping[str, Any]) -> list[str]:
+def _not_claimed(task: Task) -> list[str]:
+    others = [kind.letter for kind in task.kinds if not kind.is_claimed]
+    lines = []
+    if others:
+        lines.append(
+            f"No claim is made for {' and '.join(others)}: predicted and reported, but too few "
+            "patients carry them to learn or to measure them, and no score is made of them."
+        )
+    if task.left_out:
+        symbols = ", ".join(f"`{symbol}`" for symbol, _ in task.left_out)
+        lines.append(f"Beats of the symbols {symbols} took no part in training and figures.")
+    return [line for text in lines for line in (text, "")]
+
+
+def _search_score(training: Mapping[str, Any], task: Task) -> list[str]:
     again = training.get("fold_scores_again") or []
     scored = (
-        f"In the search this architecture scored {_figure(training.get('fold_score'))} (macro F1 "
-        "over N, S, V, pooled over the folds)"
+        f"In the search this architecture scored {_figure(training.get('fold_score'))} "
+        f"({task.score_text}, pooled over the folds)"
     )
     if not again:
         chosen = ". It was chosen among many by this score, so the score flatters."
@@ -154,18 +159,19 @@ def _models(manifest: Manifest) -> str:
     return f"{plain}\n- `model.int8.onnx`: the same with INT8 weights and activations, same inputs"
 
 
-def _held_out(facts: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
+def _held_out(facts: Mapping[str, Any], task: Task) -> list[str]:
     """Return the figures of the folds trained once more, with intervals and by patient."""
     if not facts:
         return ["No other figures were recorded.", ""]
-    bounds = facts["interval"]
+    bounds, scored = facts["interval"], task.scored
+    score = task.score_text[0].upper() + task.score_text[1:]
     return [
         "Then its folds were trained once more with other seeds, every patient held out once, with "
         "the recipe of the search (the exported network was trained on all of these patients, "
         "and longer). These outputs decide all that follows. Intervals: 95 %, bootstrap over "
         "patients.",
         "",
-        f"- Macro F1 over N, S, V: {_ranged(facts['macro_f1_nsv'], bounds.get('macro_f1_nsv'))}",
+        f"- {score}: {_ranged(score_of(facts), bounds.get(task.headline))}",
         f"- Accuracy: {_ranged(facts['accuracy'], bounds.get('accuracy'))}",
         "",
         "| class | beats | sensitivity | positive predictivity | F1 |",
@@ -177,21 +183,21 @@ def _held_out(facts: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
                 for kind in ("se", "ppv", "f1")
             )
             + " |"
-            for index, name in enumerate(classes)
+            for index, name in enumerate(task.classes)
         ],
         "",
         "| fold | patients held out | macro F1 |",
         "|---|---|---|",
         *[
-            f"| {index} | {fold['patients']} | {_figure(fold['macro_f1_nsv'])} |"
+            f"| {index} | {fold['patients']} | {_figure(score_of(fold))} |"
             for index, fold in enumerate(facts["folds"], 1)
         ],
         "",
-        "| patient | " + " | ".join(f"{name} beats | F1" for name in SCORED) + " |",
-        "|---" * (1 + 2 * len(SCORED)) + "|",
+        "| patient | " + " | ".join(f"{name} beats | F1" for name in scored) + " |",
+        "|---" * (1 + 2 * len(scored)) + "|",
         *[
             f"| {one['patient']} | "
-            + " | ".join(f"{one['beats'][name]:,} | {_figure(one['f1'][name])}" for name in SCORED)
+            + " | ".join(f"{one['beats'][name]:,} | {_figure(one['f1'][name])}" for name in scored)
             + " |"
             for one in facts["by_patient"]
         ],
@@ -261,17 +267,18 @@ def _falls(judged: Mapping[str, Any], limits: Mapping[str, float]) -> str:
 def _robustness(manifest: Manifest) -> list[str]:
     if not manifest.robustness:
         return []
+    task = manifest.task
+    of_classes = [f"F1 of {letter}" for letter in task.sought]
     return [
         "## Robustness",
         "",
         "The networks of the folds above were asked once more about the patients held out of them, "
         "with recordings altered in one way at a time:",
         "",
-        "| recordings | macro F1 over N, S, V | F1 of S | F1 of V |",
-        "|---|---|---|---|",
+        "| " + " | ".join(["recordings", task.score_text, *of_classes]) + " |",
+        "|---" * (1 + len(task.figures)) + "|",
         *[
-            f"| {one.name} | {_figure(one.macro_f1_nsv)} | {_figure(one.S_f1)} "
-            f"| {_figure(one.V_f1)} |"
+            "| " + " | ".join([one["name"], *(_figure(one[name]) for name in task.figures)]) + " |"
             for one in manifest.robustness
         ],
         "",

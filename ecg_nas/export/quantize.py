@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_prep.tasks import Task
 from ecg_nas.export.shrink import shrink
 from ecg_nas.metrics.classification import headline
 
@@ -126,15 +127,21 @@ def _quiet() -> Iterator[None]:
         root.removeHandler(nothing)
 
 
-LIMITS: Mapping[str, float] = {"macro_f1_nsv": 0.005, "S_f1": 0.01, "V_f1": 0.01}
-"""How much of each figure INT8 may cost. Not of accuracy: rare classes hardly move that."""
+OF_SCORE, OF_CLASS = 0.005, 0.01
+"""How much INT8 may cost of the score, and of the F1 of a class that is sought. Nothing is said of
+accuracy: rare classes hardly move that."""
+
+
+def limits(task: Task) -> dict[str, float]:
+    """Return how much of each of the task's figures INT8 may cost."""
+    return {name: OF_SCORE if name == task.headline else OF_CLASS for name in task.figures}
 
 
 def gate(
     y: NDArray[np.int64],
     plain: NDArray[np.int64],
     quantized: NDArray[np.int64],
-    classes: Sequence[str],
+    task: Task,
 ) -> dict[str, Any]:
     """Compare what INT8 networks call held-out beats with what float32 ones do.
 
@@ -142,28 +149,29 @@ def gate(
         y: ``(beats,)`` labels.
         plain: ``(beats,)`` classes by the float32 networks.
         quantized: ``(beats,)`` classes by the INT8 networks.
-        classes: Names of the classes.
+        task: Whose classes they are.
 
     Returns:
-        ``fp32``, ``int8`` and ``drop`` with the figures of ``LIMITS`` (``None``: undefined),
+        ``fp32``, ``int8`` and ``drop`` with the task's figures (``None``: undefined),
         ``limits``, ``beats``, ``agreement`` (share of beats called alike) and ``refused``: why
         INT8 is not good enough, ``None`` if it is.
     """
-    before, after = (headline(y, called, classes) for called in (plain, quantized))
+    allowed = limits(task)
+    before, after = (headline(y, called, task) for called in (plain, quantized))
     drop = {
         name: None if (a := before[name]) is None or (b := after[name]) is None else a - b
-        for name in LIMITS
+        for name in allowed
     }
     over = [
-        f"{name} falls by {change:.4f} (from {before[name]:.4f}; {LIMITS[name]:g} is allowed)"
+        f"{name} falls by {change:.4f} (from {before[name]:.4f}; {allowed[name]:g} is allowed)"
         for name, change in drop.items()
-        if change is not None and change > LIMITS[name]
+        if change is not None and change > allowed[name]
     ]
     return {
         "fp32": before,
         "int8": after,
         "drop": drop,
-        "limits": dict(LIMITS),
+        "limits": allowed,
         "beats": len(y),
         "agreement": float((plain == quantized).mean()),
         "refused": f"on held-out training patients {', '.join(over)}" if over else None,

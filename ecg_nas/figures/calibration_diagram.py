@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.tasks import Task
 from ecg_nas.figures._svg import INK, MUTED, render
-from ecg_nas.figures.class_styles import COLOUR
+from ecg_nas.figures.class_styles import colour
 
 
 def reliability(
-    curves: Mapping[str, Sequence[Mapping[str, Any]]], *, name: str = "reliability"
+    curves: Mapping[str, Sequence[Mapping[str, Any]]], task: Task, *, name: str = "reliability"
 ) -> str:
     """Draw, class by class, how often what was stated with a probability came true.
 
     Args:
         curves: For each class the bins ``{"stated", "observed", "beats"}``.
+        task: Whose classes they are.
         name: Prefix of the ids when a page shows several.
 
     Returns:
@@ -34,9 +36,9 @@ def reliability(
             observed = [part["observed"] for part in bins]
             # Areas by the order of magnitude: a bin of few beats should look like one.
             sizes = [8 + 14 * np.log10(max(part["beats"], 1)) for part in bins]
-            colour = COLOUR.get(kind, INK)
-            axes.plot(stated, observed, color=colour, linewidth=1.2, alpha=0.6)
-            axes.scatter(stated, observed, s=sizes, color=colour, zorder=3)
+            own = colour(kind, task, INK)
+            axes.plot(stated, observed, color=own, linewidth=1.2, alpha=0.6)
+            axes.scatter(stated, observed, s=sizes, color=own, zorder=3)
             axes.set_title(kind, fontsize=10, fontweight="bold")
             axes.set_xlim(-0.04, 1.04)
             axes.set_ylim(-0.04, 1.04)

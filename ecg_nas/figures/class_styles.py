@@ -5,25 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from html import escape
 
-from ecg_nas.figures._svg import INK
+from data_prep.tasks import Task
 
-# Okabe & Ito's palette, told apart with every common colour blindness.
-COLOUR: Mapping[str, str] = {
-    "N": INK,
-    "S": "#0072b2",
-    "V": "#c44e00",
-    "F": "#8a3d86",
-    "Q": "#5f6b76",
-}
-NAME: Mapping[str, str] = {
-    "N": "normal or bundle branch block",
-    "S": "supraventricular",
-    "V": "ventricular",
-    "F": "fusion",
-    "Q": "unclassifiable or paced",
-}
-SHAPE: Mapping[str, str] = {"S": "circle", "V": "square", "F": "diamond", "Q": "hexagon"}
 OTHER = "#5f6b76"
+"""Colour of what is no class of the task."""
 
 _Shape = Callable[[float, float], str]
 
@@ -52,18 +37,32 @@ _DRAWN: Mapping[str, _Shape] = {
 }
 
 
-def badge(x: float, y: float, kind: str, letter: str) -> str:
+def colour(kind: str, task: Task, other: str = OTHER) -> str:
+    """Return the colour of the class called ``kind``; ``other`` if the task has none of it."""
+    known = task.kind(kind)
+    return other if known is None else known.colour
+
+
+def name_of(kind: str, task: Task) -> str:
+    """Return a few words for the class called ``kind``; ``kind`` if the task has none of it."""
+    known = task.kind(kind)
+    return kind if known is None else known.name
+
+
+def badge(x: float, y: float, kind: str, letter: str, task: Task) -> str:
     """Return a beat's mark around the point ``(x, y)``, in mm.
 
     Args:
         x: Its middle.
         y: Its middle.
-        kind: Its class; a normal beat is a letter alone, so that the others stand out.
+        kind: Its class; one without a shape is a letter alone, so that the others stand out.
         letter: What is written in it.
+        task: Whose classes there are.
     """
-    if kind not in SHAPE:
-        return _letter(x, y, letter, f'fill="{COLOUR.get(kind, OTHER)}"')
-    shape = f'{_DRAWN[SHAPE[kind]](x, y)} fill="{COLOUR[kind]}"/>'
+    known = task.kind(kind)
+    if known is None or known.shape is None:
+        return _letter(x, y, letter, f'fill="{colour(kind, task)}"')
+    shape = f'{_DRAWN[known.shape](x, y)} fill="{known.colour}"/>'
     return shape + _letter(x, y, letter, 'fill="#fff" font-weight="bold"')
 
 

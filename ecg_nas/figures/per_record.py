@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from data_prep.tasks import Task
 from ecg_nas.figures._svg import FAINT, INK, MUTED, render
-from ecg_nas.figures.class_styles import COLOUR, NAME
+from ecg_nas.figures.class_styles import colour, name_of
 
 Part = tuple[int, int]
 """How many of how many."""
@@ -16,7 +17,7 @@ Part = tuple[int, int]
 
 def records(
     parts: Mapping[str, Mapping[str, tuple[Part, Part]]],
-    classes: Sequence[str] = ("S", "V"),
+    task: Task,
     *,
     name: str = "records",
 ) -> str:
@@ -28,13 +29,13 @@ def records(
     Args:
         parts: For each record and class, the right beats among those of the reference and among
             those that the classifier called so.
-        classes: The classes to show.
+        task: Whose classes they are: those that are sought are shown.
         name: Prefix of the ids when a page shows several.
 
     Returns:
         SVG text.
     """
-    names = list(parts)
+    names, classes = list(parts), task.sought
 
     def draw(figure: Any) -> None:
         columns = [(kind, figure_) for kind in classes for figure_ in (0, 1)]
@@ -45,7 +46,7 @@ def records(
             values = [right / total if total else 0.0 for right, total in pairs]
             axes.barh(places, [1.0] * len(places), height=0.62, color=FAINT, alpha=0.55)
             axes.barh(
-                places, values, height=0.62, color=COLOUR.get(kind, MUTED),
+                places, values, height=0.62, color=colour(kind, task),
                 alpha=0.9 if which == 0 else 0.6,
             )  # fmt: skip
             for place, (right, total) in zip(places, pairs, strict=True):
@@ -63,7 +64,7 @@ def records(
         grid[0].set_yticks(places, names)
         grid[0].set_ylim(len(names) - 0.4, -0.6)
 
-    described = ", ".join(NAME.get(kind, kind) for kind in classes)
+    described = ", ".join(name_of(kind, task) for kind in classes)
     return render(
         draw,
         name=name,

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_prep.tasks import Task
 from ecg_nas.figures._svg import FAINT, INK, MUTED, render
-from ecg_nas.figures.class_styles import COLOUR, NAME
+from ecg_nas.figures.class_styles import colour, name_of
 
 Span = tuple[float, float]
 
@@ -22,23 +23,25 @@ def overview(
     rate: Sequence[tuple[float, float]],
     counts: Mapping[str, Sequence[int]],
     unreadable: Sequence[Span],
+    task: Task,
     *,
     name: str = "overview",
 ) -> str:
-    """Draw the heart rate, and the beats of each class that is not N, over the recording.
+    """Draw the heart rate, and the beats of each class but the common one, over the recording.
 
     Args:
         duration_s: Length of the recording.
         rate: Time (the middle of a piece, in seconds) and heart rate a minute.
         counts: Beats of each class in equal pieces of the recording.
         unreadable: Where no beat could be read; shaded.
+        task: Whose classes they are.
         name: Prefix of the ids when a page shows several.
 
     Returns:
         SVG text.
     """
     unit, of_unit = (3600.0, "hours") if duration_s > 5400 else (60.0, "minutes")
-    shown = [kind for kind in counts if kind != "N" and any(counts[kind])]
+    shown = [kind for kind in counts if kind != task.common and any(counts[kind])]
 
     def draw(figure: Any) -> None:
         rows = figure.subplots(
@@ -52,7 +55,7 @@ def overview(
             width = duration_s / unit / len(values)
             axes.bar(
                 (np.arange(len(values)) + 0.5) * width, values, width=width,
-                color=COLOUR.get(kind, MUTED),
+                color=colour(kind, task, MUTED),
             )  # fmt: skip
             axes.set_ylabel(kind, rotation=0, ha="right", va="center", fontweight="bold")
             axes.set_ylim(0, max(*values, 1))
@@ -64,7 +67,7 @@ def overview(
         rows[-1].set_xlim(0, duration_s / unit)
         rows[-1].set_xlabel(of_unit)
 
-    kinds = ", ".join(f"{sum(counts[kind]):,} {NAME.get(kind, kind)}" for kind in shown)
+    kinds = ", ".join(f"{sum(counts[kind]):,} {name_of(kind, task)}" for kind in shown)
     return render(
         draw, name=name, label=f"Heart rate over the recording; {kinds or 'normal beats only'}",
         width_in=7.6, height_in=1.9 + 0.65 * len(shown),
@@ -75,6 +78,7 @@ def poincare(
     before_s: NDArray[np.float64],
     after_s: NDArray[np.float64],
     classes: Sequence[str],
+    task: Task,
     *,
     name: str = "poincare",
 ) -> str:
@@ -84,6 +88,7 @@ def poincare(
         before_s: ``(beats,)`` intervals before.
         after_s: ``(beats,)`` intervals behind.
         classes: Class of each beat.
+        task: Whose classes they are.
         name: Prefix of the ids when a page shows several.
 
     Returns:
@@ -100,7 +105,7 @@ def poincare(
             own = own[:: max(-(-len(own) // _MOST_POINTS), 1)]
             axes.scatter(
                 before_s[own], after_s[own], s=5, linewidths=0, alpha=0.6,
-                color=COLOUR.get(kind, MUTED), label=kind,
+                color=colour(kind, task, MUTED), label=kind,
             )  # fmt: skip
         limit = min(float(max(before_s.max(), after_s.max(), 1.0)) * 1.05, _LONGEST_RR_S)
         axes.plot([0, limit], [0, limit], color=FAINT, linewidth=0.8, zorder=0)

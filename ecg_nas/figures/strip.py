@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_prep.tasks import Task
 from ecg_nas.figures._svg import INK, MUTED
-from ecg_nas.figures.class_styles import COLOUR, NAME, badge
+from ecg_nas.figures.class_styles import badge
 
 MM_PER_S = 25.0
 MM_PER_MV = 10.0
@@ -67,6 +68,7 @@ def strip(
     fs_hz: float,
     leads: Sequence[str],
     *,
+    task: Task,
     start_s: float = 0.0,
     annotators: Sequence[Beats] = (),
     marks: Sequence[Mark] = (),
@@ -84,6 +86,7 @@ def strip(
         signal: ``(samples, leads)`` in mV; NaN where there is none.
         fs_hz: Sampling rate.
         leads: Names of the leads.
+        task: Whose classes the beats are of.
         start_s: Time of the first sample in the recording.
         annotators: One row each; the trace is coloured by the first.
         marks: What to mark.
@@ -104,6 +107,7 @@ def strip(
     paper = _Paper(
         bands=tuple(_band(pieces, lead) for lead in range(len(leads))),
         width=_LEFT + 5 * math.ceil(seconds * MM_PER_S / 5 - 1e-9) + _RIGHT,
+        task=task,
         levels=2 if _is_crowded(marks) else 1 if marks else 0,
         rows=len(annotators),
     )
@@ -125,7 +129,7 @@ def strip(
             _text(1, 5.4, title, size=4, weight="bold"),
             _text(paper.width - 1, 5.4, "25 mm/s, 10 mm/mV", anchor="end", fill=MUTED),
             *body,
-            *_legend(height - 3, kinds, note, paper.width),
+            *_legend(height - 3, kinds, note, paper),
             "</svg>",
         ]
     )
@@ -145,6 +149,7 @@ def clock(seconds: float) -> str:
 class _Paper:
     """What all lines have in common: mm above and below each lead's middle, and the rows."""
 
+    task: Task
     bands: tuple[tuple[float, float], ...]
     width: float
     levels: int
@@ -229,9 +234,10 @@ class _Line:
                         for part in (-_QRS_S[0], _QRS_S[1])
                     )
                     part = slice(max(first, 0), last + 1)
-                    if kind != "N" and kind in COLOUR:
+                    known = self.paper.task.kind(kind)
+                    if known is not None and kind != self.paper.task.common:
                         drawn.append(
-                            f'<path d="{_path(xs[part], ys[part])}" stroke="{COLOUR[kind]}" '
+                            f'<path d="{_path(xs[part], ys[part])}" stroke="{known.colour}" '
                             'stroke-width="0.5"/>'
                         )
         return drawn
@@ -266,7 +272,7 @@ class _Line:
             drawn.append(_text(1, y + 1, beats.name, size=size, fill=MUTED))
             here = _within(beats, self.start_s, self.stop_s)
             drawn += [
-                badge(self.x(time), y, kind, letter)
+                badge(self.x(time), y, kind, letter, self.paper.task)
                 for time, kind, letter in zip(
                     here.times_s.tolist(), here.classes, here.letters, strict=True
                 )
@@ -349,15 +355,15 @@ def _lines(
     return f'<path d="{upright}{level}" stroke="{colour}" stroke-width="{thickness}" fill="none"/>'
 
 
-def _legend(y: float, kinds: set[str], note: str, width: float) -> list[str]:
+def _legend(y: float, kinds: set[str], note: str, paper: _Paper) -> list[str]:
     drawn, x = [], 3.0
-    for kind in (kind for kind in NAME if kind in kinds):
-        drawn.append(badge(x, y - 1, kind, kind))
-        drawn.append(_text(x + 3.2, y, NAME[kind], fill=MUTED))
-        x += 3.2 + 1.75 * len(NAME[kind]) + 6
-    room = max(width - x - 2, 1)
+    for kind in (kind for kind in paper.task.kinds if kind.letter in kinds):
+        drawn.append(badge(x, y - 1, kind.letter, kind.letter, paper.task))
+        drawn.append(_text(x + 3.2, y, kind.name, fill=MUTED))
+        x += 3.2 + 1.75 * len(kind.name) + 6
+    room = max(paper.width - x - 2, 1)
     size = min(2.8, room / (0.62 * max(len(note), 1)))
-    return [*drawn, _text(width - 1, y, note, anchor="end", fill=MUTED, size=size)]
+    return [*drawn, _text(paper.width - 1, y, note, anchor="end", fill=MUTED, size=size)]
 
 
 def _text(

@@ -101,11 +101,15 @@ def _is_ours(file: Path, form: str) -> bool:
 def _write_wfdb(classified: ClassifiedRecording, bundle: Bundle, file: Path) -> None:
     fs_hz = classified.recording.fs_hz
     model = bundle.manifest.files[classified.model].sha256[:12]
-    rows = [(0, -1, _COMMENT, 0, f"ecg-nas {model}: {NOTICE}")]
+    kinds = classified.task.kinds
+    others = [
+        f"{kind.symbol} stands for {kind.letter}" for kind in kinds if kind.symbol != kind.letter
+    ]
+    rows = [(0, -1, _COMMENT, 0, "; ".join([f"ecg-nas {model}: {NOTICE}", *others]))]
     rows += [
         (round(at_s * fs_hz), 0, _NOISE, flags, "") for at_s, flags in _noise_flags(classified)
     ]
-    names = np.array([*classified.classes, _NOT_CLASSIFIED])
+    names = np.array([*(kind.symbol for kind in kinds), _NOT_CLASSIFIED])
     symbols = names[classified.called].tolist()  # -1, not classified, is the last
     rows += [
         (sample, 1, symbol, 0, "")

@@ -23,6 +23,7 @@ from data_prep.dsp import quality
 from data_prep.dsp.quality import Stretch
 from data_prep.io.recording import Recording
 from data_prep.streaming.blocks import PIECE_S, RecordingReader
+from data_prep.tasks import Task
 from ecg_nas.errors import BundleError
 from ecg_nas.inference.classifier import Classifier
 from ecg_nas.inference.plausibility import Doubt, alike_to, doubts
@@ -42,7 +43,7 @@ class ClassifiedRecording:
         model: Name of the bundle's file that classified it.
         beats_from: ``detected``, or the annotator that gave the beats.
         gated: Whether beats where the signal is unreadable were left out.
-        classes: Names of the classes.
+        task: Whose classes they are.
         samples: ``(beats,)`` int64 R peaks, in samples of the recording.
         called: ``(beats,)`` int64 index of the class; -1 where a lead that the network needs
             cannot be read, so that the beat is not classified.
@@ -59,7 +60,7 @@ class ClassifiedRecording:
     model: str
     beats_from: str
     gated: bool
-    classes: tuple[str, ...]
+    task: Task
     samples: NDArray[np.int64]
     called: NDArray[np.int64]
     probabilities: NDArray[np.float32]
@@ -68,6 +69,11 @@ class ClassifiedRecording:
     alike: NDArray[np.float64] | None
     doubts: tuple[Doubt, ...]
     seconds: float
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.task.classes
 
     @property
     def times_s(self) -> NDArray[np.float64]:
@@ -155,7 +161,7 @@ def classify_recording(
         model=classifier.model.name,
         beats_from=beats,
         gated=gated,
-        classes=classifier.bundle.classes,
+        task=classifier.bundle.task,
         samples=positions,
         called=called,
         probabilities=probabilities,

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ecg_nas.inference.recording_beats import ClassifiedRecording
 
-_RUNS_OF: Final = ("V", "S")
 _RATE_WINDOW_S: Final = 60.0
 _LEAST_OF_WINDOW: Final = 0.5  # of it must be intervals, or it tells no rate
 
@@ -45,11 +44,11 @@ def summary(classified: ClassifiedRecording) -> dict[str, Any]:
         be read), ``partly_unreadable_s`` (a lead that the network needs cannot), ``seconds``,
         ``duration_s``, ``unreadable_share``, ``beats_from``, ``leads``, ``fs_hz``, ``qrs_mv``,
         ``heart_rate`` (``mean``, ``min`` and ``max`` over minutes, a minute), ``longest_pause``
-        (``seconds``, ``at_s``), ``runs`` of V and S (``couplets``, ``runs`` of three or more,
-        ``longest``, ``longest_at_s``), ``stretches``, ``qrs_likeness`` (by lead, to the training
-        patients' usual QRS complex, -1 to 1; ``None`` where the bundle does not tell), ``doubts``
-        (``kind``: ``unit``, ``inverted`` or ``lead inverted``, and ``leads``) and ``warnings``
-        (the same, in words).
+        (``seconds``, ``at_s``), ``runs`` of each of the task's ``runs_of`` (``couplets``,
+        ``runs`` of three or more, ``longest``, ``longest_at_s``), ``stretches``, ``qrs_likeness``
+        (by lead, to the training patients' usual QRS complex, -1 to 1; ``None`` where the bundle
+        does not tell), ``doubts`` (``kind``: ``unit``, ``inverted`` or ``lead inverted``, and
+        ``leads``) and ``warnings`` (the same, in words).
     """
     recording = classified.recording
     counts = np.bincount(
@@ -72,7 +71,7 @@ def summary(classified: ClassifiedRecording) -> dict[str, Any]:
         "qrs_mv": [round(float(size), 4) for size in classified.qrs_mv],
         **_rhythm(intervals(classified), minutes(classified)),
         "runs": {
-            kind: _runs(classified, kind) for kind in _RUNS_OF if kind in classified.classes
+            kind: _runs(classified, kind) for kind in classified.task.runs_of
         },
         "stretches": [
             {

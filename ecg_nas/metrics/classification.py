@@ -8,13 +8,13 @@ An undefined figure (no beat in its denominator) is ``None``, never zero.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.beats.labels import SCORED
+from data_prep.tasks import Task
 
 Counts = NDArray[np.int64]
 
@@ -65,49 +65,73 @@ def per_class(counts: Counts, classes: Sequence[str]) -> dict[str, dict[str, flo
     return figures
 
 
-def macro_f1(counts: Counts, classes: Sequence[str], of: Sequence[str] = SCORED) -> float | None:
-    """Return the mean F1 of the classes ``of``; ``None`` where one of them is undefined.
+def macro_f1(counts: Counts, task: Task) -> float | None:
+    """Return the task's score: the mean F1 of its scored classes; ``None`` where one is undefined.
 
     The other classes count where they are confused with these. A class that is there and never
     found has F1 0; one that is neither there nor predicted has none, and then the mean has none
     either: over the others alone it would be taken for one over all.
     """
-    figures = per_class(counts, classes)
-    defined = [f1 for name in of if name in figures and (f1 := figures[name]["f1"]) is not None]
-    return float(np.mean(defined)) if len(defined) == len(of) else None
+    figures = per_class(counts, task.classes)
+    defined = [f1 for name in task.scored if (f1 := figures[name]["f1"]) is not None]
+    return float(np.mean(defined)) if len(defined) == len(task.scored) else None
 
 
 def headline(
-    y: NDArray[np.int64], called: NDArray[np.int64], classes: Sequence[str]
+    y: NDArray[np.int64], called: NDArray[np.int64], task: Task
 ) -> dict[str, float | None]:
-    """Return ``macro_f1_nsv``, ``S_f1`` and ``V_f1`` of the beats that were called ``called``."""
-    counts = confusion(y, called, len(classes))
-    figures = per_class(counts, classes)
+    """Return what a classifier is compared by: its score, and F1 of the classes that are sought.
+
+    As in ``macro_f1_nsv``, ``S_f1`` and ``V_f1``: the task's ``figures``.
+
+    Args:
+        y: ``(beats,)`` labels.
+        called: ``(beats,)`` what each beat was called.
+        task: Whose classes they are.
+    """
+    counts = confusion(y, called, len(task.classes))
+    figures = per_class(counts, task.classes)
+    values = [macro_f1(counts, task), *(figures[name]["f1"] for name in task.sought)]
+    return dict(zip(task.figures, values, strict=True))
+
+
+def named_score(value: float | None, task: Task) -> dict[str, Any]:
+    """Return a score as results hold it.
+
+    Returns:
+        ``macro_f1_nsv``, ``None`` where that is not the task's score; and ``headline`` with the
+        ``name`` of the score and its ``value``.
+    """
+    promised = "macro_f1_nsv"
     return {
-        "macro_f1_nsv": macro_f1(counts, classes),
-        "S_f1": figures["S"]["f1"],
-        "V_f1": figures["V"]["f1"],
+        promised: value if task.headline == promised else None,
+        "headline": {"name": task.headline, "value": value},
     }
 
 
-def leave_one_out(
-    matrices: Counts, names: Sequence[str], classes: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+def score_of(facts: Mapping[str, Any]) -> float | None:
+    """Return the score that :func:`named_score` put into ``facts``, or an earlier version did."""
+    headline = facts.get("headline")
+    score: float | None = facts["macro_f1_nsv"] if headline is None else headline["value"]
+    return score
+
+
+def leave_one_out(matrices: Counts, names: Sequence[str], task: Task) -> dict[str, dict[str, Any]]:
     """Return the figures without each record in turn.
 
     Args:
         matrices: One confusion matrix a record, ``(records, …)``.
         names: Names of the records.
-        classes: Names of the classes.
+        task: Whose classes they are.
 
     Returns:
-        ``{record: {"per_class": …, "macro_f1_nsv": …}}``.
+        ``{record: {"per_class": …}}``, and what :func:`named_score` returns.
     """
     total = matrices.sum(0)
     return {
         name: {
-            "per_class": per_class(total - matrix, classes),
-            "macro_f1_nsv": macro_f1(total - matrix, classes),
+            "per_class": per_class(total - matrix, task.classes),
+            **named_score(macro_f1(total - matrix, task), task),
         }
         for name, matrix in zip(names, matrices, strict=True)
     }

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.beats.labels import SCORED
+from data_prep.tasks import Task
 from ecg_nas.metrics.classification import Counts
 
 
 def patient_intervals(
     matrices: Counts,
-    classes: Sequence[str],
+    task: Task,
     *,
     rng: np.random.Generator,
     draws: int = 2000,
@@ -26,19 +24,19 @@ def patient_intervals(
 
     Args:
         matrices: One confusion matrix a patient, ``(patients, …)``.
-        classes: Names of the classes.
+        task: Whose classes they are.
         rng: Draws the patients.
         draws: Number of bootstrap samples.
         level: Coverage of the percentile interval.
 
     Returns:
-        ``[low, high]`` of ``accuracy``, ``macro_f1_nsv`` and ``CLASS_se``, ``CLASS_ppv``,
-        ``CLASS_f1``; ``None`` where fewer than half of the draws define the figure.
+        ``[low, high]`` of ``accuracy``, the task's score by its name, and ``CLASS_se``,
+        ``CLASS_ppv``, ``CLASS_f1``; ``None`` where fewer than half of the draws define the figure.
 
     References:
         Efron & Tibshirani 1993, An Introduction to the Bootstrap, ch. 13.
     """
-    patients = len(matrices)
+    patients, classes = len(matrices), task.classes
     if not patients:
         return {}
     weights = rng.multinomial(patients, np.full(patients, 1 / patients), size=draws)
@@ -52,9 +50,8 @@ def patient_intervals(
             "f1": 2 * true / (reference + claimed),
         }
         figures = {"accuracy": true[:, : len(classes)].sum(1) / reference.sum(1)}
-    places = [list(classes).index(name) for name in SCORED if name in classes]
-    if len(places) == len(SCORED):
-        figures["macro_f1_nsv"] = by_class["f1"][:, places].mean(1)
+    places = [classes.index(name) for name in task.scored]
+    figures[task.headline] = by_class["f1"][:, places].mean(1)
     for index, name in enumerate(classes):
         for figure, values in by_class.items():
             figures[f"{name}_{figure}"] = values[:, index]

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from data_prep.tasks import Task
 from ecg_nas.metrics.calibration import calibration, fit_temperature
 from ecg_nas.metrics.classification import (
     Counts,
     accuracy,
     grouped_confusion,
     macro_f1,
+    named_score,
     per_class,
 )
 from ecg_nas.metrics.intervals import patient_intervals
@@ -31,7 +33,7 @@ class OutOfFold:
         y: ``(beats,)`` int64 labels.
         patient: ``(beats,)`` int64 index into ``patients``.
         fold: ``(beats,)`` int64 which of the trainings.
-        classes: Names of the classes.
+        task: Whose classes they are.
         patients: Names of the patients.
     """
 
@@ -39,7 +41,7 @@ class OutOfFold:
     y: NDArray[np.int64]
     patient: NDArray[np.int64]
     fold: NDArray[np.int64]
-    classes: tuple[str, ...]
+    task: Task
     patients: tuple[str, ...]
 
     def save(self, file: BinaryIO) -> None:
@@ -49,7 +51,7 @@ class OutOfFold:
             "y": self.y,
             "patient": self.patient,
             "fold": self.fold,
-            "classes": np.array(self.classes),
+            "classes": np.array(self.task.classes),
             "patients": np.array(self.patients),
         }
         np.savez(file, **arrays)
@@ -65,10 +67,10 @@ def facts_of(outputs: OutOfFold, *, named: bool) -> dict[str, Any]:
     Returns:
         ``temperature``; ``ece`` with ``before`` and ``after`` it, after with each fold's outputs
         divided by the temperature of the *other* folds; ``beats``, ``confusion``, ``per_class``,
-        ``accuracy``, ``macro_f1_nsv``; ``interval`` (95 %, patients drawn with replacement);
-        ``folds`` and ``by_patient``, the same in parts.
+        ``accuracy``, ``macro_f1_nsv`` and ``headline``; ``interval`` (95 %, patients drawn with
+        replacement); ``folds`` and ``by_patient``, the same in parts.
     """
-    classes, n = outputs.classes, len(outputs.classes)
+    task, classes, n = outputs.task, outputs.task.classes, len(outputs.task.classes)
     called = outputs.logits.argmax(axis=1).astype(np.int64)
 
     def counts(group: NDArray[np.int64], groups: int) -> Counts:
@@ -85,13 +87,13 @@ def facts_of(outputs: OutOfFold, *, named: bool) -> dict[str, Any]:
         "confusion": matrix.tolist(),
         "per_class": per_class(matrix, classes),
         "accuracy": accuracy(matrix, classes),
-        "macro_f1_nsv": macro_f1(matrix, classes),
+        **named_score(macro_f1(matrix, task), task),
         "interval": patient_intervals(
-            by_patient, classes, rng=generator("held-out bootstrap")
+            by_patient, task, rng=generator("held-out bootstrap")
         ),
         "folds": [
             {
-                "macro_f1_nsv": macro_f1(part, classes),
+                **named_score(macro_f1(part, task), task),
                 "patients": [names[i] for i in np.unique(outputs.patient[outputs.fold == fold])],
             }
             for fold, part in enumerate(counts(outputs.fold, n_folds))
@@ -110,9 +112,9 @@ def _calibration_errors(outputs: OutOfFold, n_folds: int) -> dict[str, float | N
         cooled[own] /= fit_temperature(outputs.logits[~own], outputs.y[~own])
     plain = outputs.logits.astype(np.float64)
     return {
-        name: calibration(softmax(values, axis=1).astype(np.float32), outputs.y, outputs.classes)[
-            "ece"
-        ]
+        name: calibration(
+            softmax(values, axis=1).astype(np.float32), outputs.y, outputs.task.classes
+        )["ece"]
         for name, values in (("before", plain), ("after", cooled))
     }
 

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from data_prep.beats.polarity import usual_qrs_of
-from ecg_nas.bundle.manifest import Condition, Manifest, load, without_names
+from ecg_nas.bundle.manifest import Manifest, load, without_names
 from ecg_nas.errors import BundleError
 from ecg_nas.pipeline.final_model import FinalModel
 from ecg_nas.runs.folder import read_json
@@ -77,8 +77,8 @@ def _training(model: FinalModel) -> dict[str, Any]:
     }
 
 
-def _conditions(model: FinalModel) -> list[Condition]:
-    return [Condition(**one) for one in read_json(model.folder.robustness)["conditions"]]
+def _conditions(model: FinalModel) -> list[dict[str, Any]]:
+    return list(read_json(model.folder.robustness)["conditions"])
 
 
 def _int8_of(manifest: Manifest) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def _compared(
         float32 = _filled(model, template, network_of(index, fold))
         quantized = quantize(float32, _calibration(model, fold.train))
         predicted[fold.held_out] = _classes(model, quantized, fold.held_out)
-    return gate(model.beats.y, plain, predicted, model.spec.signal.classes)
+    return gate(model.beats.y, plain, predicted, model.spec.signal.task)
 
 
 def _filled(model: FinalModel, template: ModelProto, network: nn.Module) -> ModelProto:

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from data_prep.beats.beat_spec import BeatSpec
 from data_prep.events import OnEvent, ignore
 from data_prep.store.dataset import open_store
 from ecg_nas.errors import RunError
@@ -260,6 +261,7 @@ def _summary(job: _Job) -> dict[str, Any]:
     winner = best_of(evaluations)
     final, out_of_fold = read_json(folder.winner.final), read_json(folder.winner.out_of_fold)
     trained = [e for e in evaluations if e.score is not None]
+    task = BeatSpec.from_json(final["spec"]).signal.task
     return {
         "run": str(folder.path),
         "evaluations": len(trained),
@@ -274,8 +276,8 @@ def _summary(job: _Job) -> dict[str, Any]:
             "macs": final["macs"],
         },
         "held_out": {
-            "macro_f1_nsv": out_of_fold["macro_f1_nsv"],
-            "interval": out_of_fold["interval"].get("macro_f1_nsv"),
+            **{name: out_of_fold[name] for name in ("macro_f1_nsv", "headline") if name in out_of_fold},
+            "interval": out_of_fold["interval"].get(task.headline),
             "temperature": out_of_fold["temperature"],
         },
         "seconds": {

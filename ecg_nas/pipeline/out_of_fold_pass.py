@@ -41,7 +41,7 @@ def pass_out_of_fold(model: FinalModel, on_event: OnEvent) -> None:
         y=data.labels,
         patient=model.beats.patient,
         fold=fold_of,
-        classes=data.classes,
+        task=data.task,
         patients=model.beats.patient_names,
     )
     folder.out_of_fold.unlink(missing_ok=True)  # of an earlier winner

@@ -26,16 +26,16 @@ def measure(model: FinalModel) -> None:
     Raises:
         RunError: If a network is missing or damaged, or the result cannot be written.
     """
-    y, classes, device = model.beats.y, model.spec.signal.classes, model.config.device
+    y, task, device = model.beats.y, model.spec.signal.task, model.config.device
     plain = model.out_of_fold_classes
     networks = [model.fold_network(index).to(device) for index in range(len(model.folds))]
-    conditions = [{"name": "as recorded", **headline(y, plain, classes)}]
+    conditions = [{"name": "as recorded", **headline(y, plain, task)}]
     for name, signals in _altered(model.signals):
         data = to_device(signals.cut(model.spec), device)
         predicted = np.zeros_like(plain)
         for network, fold in zip(networks, model.folds, strict=True):
             predicted[fold.held_out] = logits(network, data, fold.held_out).argmax(axis=1)
-        conditions.append({"name": name, **headline(y, predicted, classes)})
+        conditions.append({"name": name, **headline(y, predicted, task)})
     model.store(model.folder.robustness, {"conditions": conditions})
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecg_nas.errors import RunError
+from ecg_nas.metrics.classification import score_of
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -25,7 +26,12 @@ def fill(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        figure=figure, percent=percent, interval=interval, count=count, duration=duration
+        figure=figure,
+        percent=percent,
+        interval=interval,
+        count=count,
+        duration=duration,
+        score=score_of,
     )
     return environment.get_template(template).render(**values)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from data_prep import tasks
+from data_prep.tasks import Task
 from ecg_nas.assessment.evaluate import Assessment
 from ecg_nas.assessment.protocol import describe
 from ecg_nas.assessment.strips import of_mistake
@@ -24,7 +26,6 @@ FOLDER: Final = "evaluations"
 """Where a run keeps what was found about its bundles."""
 
 _MOST_RECORDS = 60
-_SHOWN = ("S", "V")
 
 
 def write(assessment: Assessment, out: Path) -> None:
@@ -81,24 +82,28 @@ def _saved(assessment: Assessment) -> dict[str, Any]:
         of_mistake(assessment.store, assessment.outcomes, mistake, name=f"{key}-strip{number}")
         for number, mistake in enumerate(result["mistakes"])
     ]
-    return {"key": key, "result": result, "strips": strips}
+    task = assessment.outcomes.task.to_json()
+    return {"key": key, "task": task, "result": result, "strips": strips}
 
 
 def _look(saved: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the template shows."""
     key, result = saved["key"], saved["result"]
-    classes = result["classes"]
-    parts = _parts(result["records"], classes)
+    # Evaluations of before tasks had names were all of the default one.
+    task = Task.from_json(saved["task"]) if "task" in saved else tasks.load(tasks.DEFAULT)
+    parts = _parts(result["records"], task)
     drawn = {
         "confusion": _confusion(result, name=f"{key}-confusion"),
-        "records": records(parts, name=f"{key}-records"),
+        "records": records(parts, task, name=f"{key}-records"),
         "reliability": reliability(
             {kind: bins for kind, bins in result["calibration"]["reliability"].items() if bins},
+            task,
             name=f"{key}-reliability",
         ),
     }
     return {
         "key": key,
+        "task": task,
         "result": result,
         "protocol": describe(result["protocol"]),
         "ec57_protocol": describe(
@@ -127,15 +132,15 @@ def _confusion(result: Mapping[str, Any], *, name: str) -> str:
 
 
 def _parts(
-    by_record: Mapping[str, Mapping[str, Any]], classes: Sequence[str]
+    by_record: Mapping[str, Mapping[str, Any]], task: Task
 ) -> dict[str, dict[str, tuple[Part, Part]]]:
     """Return, by record and class, how many are right of the reference's and of those called."""
     parts: dict[str, dict[str, tuple[Part, Part]]] = {}
     for name, record in by_record.items():
         matrix = np.array(record["confusion"], dtype=np.int64)
         parts[name] = {}
-        for kind in _SHOWN:
-            at = list(classes).index(kind)
+        for kind in task.sought:
+            at = task.index(kind)
             right = int(matrix[at, at])
             there = int(matrix[at].sum()) + int(record["missed"][kind])
             called = int(matrix[:, at].sum()) + int(record["false_beats"][kind])

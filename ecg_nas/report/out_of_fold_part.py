@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from scipy.special import softmax
 
+from data_prep.tasks import Task
 from ecg_nas.errors import RunError
 from ecg_nas.figures.calibration_diagram import reliability
 from ecg_nas.metrics.calibration import calibration
@@ -25,12 +26,13 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def of_winner(run: Path, slot: int | None) -> dict[str, Any]:
+def of_winner(run: Path, slot: int | None, task: Task) -> dict[str, Any]:
     """Return what the report of the run in folder ``run`` shows of its winner's folds.
 
     Args:
         run: The folder.
         slot: Which candidate is the best now; what was found about another is not shown.
+        task: What its beats are told to be.
 
     Returns:
         ``held_out``, ``int8`` and ``robustness`` as the files of these names hold them, and
@@ -52,11 +54,12 @@ def of_winner(run: Path, slot: int | None) -> dict[str, Any]:
         found[name] = own
     found["reliability"] = None
     if found["held_out"] is not None and (run / "held_out.npz").exists():
-        found["reliability"] = _reliability(run / "held_out.npz", found["held_out"]["temperature"])
+        temperature = found["held_out"]["temperature"]
+        found["reliability"] = _reliability(run / "held_out.npz", temperature, task)
     return found
 
 
-def _reliability(file: Path, temperature: float) -> Any:
+def _reliability(file: Path, temperature: float, task: Task) -> Any:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             outputs, y, classes = arrays["logits"], arrays["y"], arrays["classes"].tolist()
@@ -68,4 +71,4 @@ def _reliability(file: Path, temperature: float) -> Any:
     stated = softmax(outputs.astype(np.float64) / temperature, axis=1).astype(np.float32)
     curves = calibration(stated, y, classes)["reliability"]
     seen = {kind: bins for kind, bins in curves.items() if bins}
-    return _html.drawing(reliability(seen, name="held-out-reliability"))
+    return _html.drawing(reliability(seen, task, name="held-out-reliability"))

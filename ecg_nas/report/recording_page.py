@@ -29,7 +29,7 @@ def write(classified: ClassifiedRecording, bundle: Bundle, out: Path) -> None:
         RunError: If ``out`` cannot be written.
         DataError: If the recording can no longer be read.
     """
-    figures = summary(classified)
+    figures, task = summary(classified), classified.task
     before_s, after_s, kinds = neighbouring(classified)
     duration_s = classified.recording.duration_s
     by_hour = hourly(classified)
@@ -38,14 +38,17 @@ def write(classified: ClassifiedRecording, bundle: Bundle, out: Path) -> None:
     page = _html.fill(
         "recording.html",
         result=figures,
+        task=task,
         notice=NOTICE,
         model=bundle.manifest.files[classified.model].sha256[:12],
         architecture=bundle.manifest.architecture.get("key"),
         duration=clock(round(duration_s)),
         overview=_html.drawing(
-            overview(duration_s, minutes(classified), _pieces(classified), classified.unreadable)
+            overview(
+                duration_s, minutes(classified), _pieces(classified), classified.unreadable, task
+            )
         ),
-        poincare=_html.drawing(poincare(before_s, after_s, kinds)) if kinds else None,
+        poincare=_html.drawing(poincare(before_s, after_s, kinds, task)) if kinds else None,
         hours=[
             {
                 "hour": hour,

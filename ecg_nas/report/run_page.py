@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from data_prep import tasks
 from data_prep.beats.beat_spec import BeatSpec
-from data_prep.dsp.signal_spec import SignalSpec
+from data_prep.tasks import Task
 from ecg_nas.errors import RunError
 from ecg_nas.figures.cell import cell
 from ecg_nas.figures.confusion import confusion, folds
@@ -19,8 +20,6 @@ from ecg_nas.methods.engine.run_store import RunStore, StoredEvaluation, leader
 from ecg_nas.report import _html
 from ecg_nas.report.evaluation_part import looks
 from ecg_nas.report.out_of_fold_part import of_winner
-
-_METRIC = "macro F1 over N, S, V"
 
 
 def write(run: Path, out: Path) -> None:
@@ -48,50 +47,54 @@ def render(run: Path) -> str:
     with RunStore(run / "run.sqlite", read_only=True) as store:
         evaluations = store.evaluations()
     best = leader(evaluations)
-    classes = _classes(final)
+    task = _task(config, final)
     return _html.fill(
         "run.html",
         name=run.resolve().name,
-        metric=_METRIC,
+        metric=task.score_text,
+        task=task,
         config=config,
         settings=list(_flat(config.get("settings", {}))),
         final=final,
         evaluations=evaluations,
         best=best,
-        classes=classes,
+        classes=task.classes,
         cost=_cost(evaluations),
         looks=looks(run),
-        **of_winner(run, None if best is None else best.slot),
-        **_drawings(evaluations, best, classes),
+        **of_winner(run, None if best is None else best.slot, task),
+        **_drawings(evaluations, best, task),
     )
 
 
-def _classes(final: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the classes in the order of the confusion matrices."""
+def _task(config: Mapping[str, Any], final: Mapping[str, Any]) -> Task:
+    """Return what the beats were told to be; of a run that names no task, the default."""
     if "spec" in final:
-        return BeatSpec.from_json(final["spec"]).signal.classes
-    return SignalSpec().classes
+        return BeatSpec.from_json(final["spec"]).signal.task
+    named = config["data"].get("task")
+    return tasks.load(tasks.DEFAULT) if named is None else Task.from_json(named)
 
 
 def _drawings(
     evaluations: Sequence[StoredEvaluation],
     best: StoredEvaluation | None,
-    classes: Sequence[str],
+    task: Task,
 ) -> dict[str, str | None]:
     drawn: dict[str, str | None] = dict.fromkeys(("cell", "confusion", "folds"))
     drawn["progress"] = progress(
-        [one.score for one in evaluations], [one.origin for one in evaluations], metric=_METRIC
+        [one.score for one in evaluations],
+        [one.origin for one in evaluations],
+        metric=task.score_text,
     )
     if best is not None:
         edges = [(int(a), int(b)) for a, b in best.architecture["edges"]]
         drawn["cell"] = cell(best.architecture["ops"], edges)
         metrics = best.metrics
         matrix = np.array(metrics.get("confusion", []), dtype=np.int64)
-        if matrix.shape == (len(classes), len(classes)):
-            drawn["confusion"] = confusion(matrix, classes)
+        if matrix.shape == (len(task.classes),) * 2:
+            drawn["confusion"] = confusion(matrix, task.classes)
         if "folds" in metrics:
             scores = [part.get("score") for part in metrics["folds"]]
-            drawn["folds"] = folds(scores, best.score, metric=_METRIC)
+            drawn["folds"] = folds(scores, best.score, metric=task.score_text)
     return {name: None if svg is None else _html.drawing(svg) for name, svg in drawn.items()}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.beats.labels import read_mapping
+from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.events import OnEvent
 from data_prep.sources.base import cache_folder
@@ -52,10 +53,11 @@ def _refuse_other(folder: Path, request: DataSetRequest) -> None:
             "patients and annotators must be given where recordings are prepared; "
             f"{folder} is a prepared store: leave them out"
         )
+    task = SignalSpec.from_json(manifest["signal"]).task
     made = {"leads": manifest["signal"]["leads"], "labels": manifest["symbols"]}
     asked = {
         "leads": None if request.leads is None else list(request.leads),
-        "labels": None if request.labels is None else read_mapping(request.labels),
+        "labels": None if request.labels is None else read_mapping(request.labels, task),
     }
     for name, value in asked.items():
         if value is not None and value != made[name]:

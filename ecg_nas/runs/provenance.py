@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from data_prep import tasks
 from data_prep.store.dataset import open_store
 from ecg_nas.runs.config import RunConfig, to_json
 
@@ -24,12 +25,14 @@ def of_trainings(config: RunConfig) -> dict[str, Any]:
 
 
 def of_data(folder: Path) -> dict[str, Any]:
-    """Return what tells the data of a store from others: fingerprint, source and split."""
+    """Return what tells the data of a store from others: fingerprint, source, split and task."""
     side = open_store(folder, "train")
+    task = side.signal_spec.task
     return {
         "fingerprint": side.fingerprint,
         "source": side.manifest.get("source"),
         "split": side.manifest.get("split"),
+        **({} if task == tasks.load(tasks.DEFAULT) else {"task": task.to_json()}),
     }
 
 

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from data_prep.tasks import Task
 from ecg_nas.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ class DeviceData:
         y: ``(beats,)`` int64, on the device.
         labels: ``y`` on the host.
         patients: ``(beats,)`` index of the patient, on the host.
-        classes: Name of each class.
-        common: Index of the class that may be thinned (N).
+        task: What the beats are told to be; its common class may be thinned.
         leads: Leads of a recording; channel *c* shows lead *c* modulo ``leads``.
     """
 
@@ -42,9 +42,18 @@ class DeviceData:
     y: Tensor
     labels: NDArray[np.int64]
     patients: NDArray[np.int64]
-    classes: tuple[str, ...]
-    common: int = 0
+    task: Task
     leads: int = 1
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Name of each class."""
+        return self.task.classes
+
+    @property
+    def common(self) -> int:
+        """Index of the class that may be thinned."""
+        return self.task.index(self.task.common)
 
     @property
     def device(self) -> torch.device:
@@ -59,15 +68,13 @@ class DeviceData:
 
 def to_device(dataset: BeatDataset, device: str | torch.device = "cpu") -> DeviceData:
     """Return all beats of ``dataset`` on ``device``."""
-    classes = dataset.spec.signal.classes
     return DeviceData(
         x=torch.from_numpy(dataset.network_input()).to(device),
         context=torch.from_numpy(np.asarray(dataset.context, dtype=np.float32)).to(device),
         y=torch.from_numpy(dataset.y).to(device),
         labels=dataset.y,
         patients=dataset.patient,
-        classes=classes,
-        common=classes.index("N"),
+        task=dataset.spec.signal.task,
         leads=len(dataset.spec.signal.leads),
     )
 

@@ -22,7 +22,7 @@ from data_prep.beats import polarity
 from data_prep.streaming.browser_constants import rules
 from ecg_nas.bundle.manifest import MODEL, NOTICE, Bundle
 from ecg_nas.errors import BundleError
-from ecg_nas.figures.class_styles import COLOUR, NAME, OTHER, SHAPE
+from ecg_nas.figures.class_styles import OTHER
 from ecg_nas.files import write_text
 from ecg_nas.inference import plausibility, recording_beats
 from ecg_nas.webpage import onnxruntime_web
@@ -98,11 +98,13 @@ def render(bundle: Bundle, runtime: BrowserRuntime) -> str:
 
 def page_rules(bundle: Bundle) -> dict[str, Any]:
     """Return all that the page's scripts must know of the bundle and of our own methods."""
-    spec = bundle.spec
+    spec, task = bundle.spec, bundle.task
     fs_hz = spec.signal.fs_hz
     return {
         **rules(spec),
         "classes": list(bundle.classes),
+        "common": task.common,
+        "runs_of": [letter for letter in task.classes if letter in task.runs_of],
         "inputs": [tensor.name for tensor in bundle.manifest.inputs],
         "batch": recording_beats.BATCH,
         "doubts": {
@@ -118,12 +120,11 @@ def page_rules(bundle: Bundle) -> dict[str, Any]:
             "most_beats": polarity.MOST_BEATS,
         },
         "looks": {
-            kind: {
-                "colour": COLOUR.get(kind, OTHER),
-                "name": NAME.get(kind),
-                "shape": SHAPE.get(kind),
-            }
-            for kind in (*bundle.classes, "?")
+            **{
+                kind.letter: {"colour": kind.colour, "name": kind.name, "shape": kind.shape}
+                for kind in task.kinds
+            },
+            "?": {"colour": OTHER, "name": None, "shape": None},
         },
     }
 

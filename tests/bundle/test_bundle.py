@@ -10,7 +10,7 @@ import pytest
 from bundles import TRAINING, int8_bundle
 
 from ecg_nas.bundle import atomic_folder
-from ecg_nas.bundle.manifest import GOLDEN, MANIFEST, MODEL, Condition, entry, load
+from ecg_nas.bundle.manifest import GOLDEN, MANIFEST, MODEL, entry, load
 from ecg_nas.errors import BundleError
 from ecg_nas.export.model_card import model_card
 from ecg_nas.inference.verify import verify
@@ -56,7 +56,7 @@ def test_figures_of_altered_recordings_may_be_there_and_follow_the_schema(copy):
     assert "Robustness" not in model_card(plain)
     told = replace(
         plain,
-        robustness=[Condition(name="as recorded", macro_f1_nsv=0.5, S_f1=None, V_f1=0.25)],
+        robustness=[{"name": "as recorded", "macro_f1_nsv": 0.5, "S_f1": None, "V_f1": 0.25}],
     )
     (copy / MANIFEST).write_text(told.to_text())
     assert load(copy).manifest == told
@@ -121,7 +121,7 @@ def test_classes_are_letters_that_are_known(copy):
         replace(plain, classes=plain.classes[::-1]),
     ):
         (copy / MANIFEST).write_text(changed.to_text())
-        with pytest.raises(BundleError, match="classes must be some of N, S, V, F, Q"):
+        with pytest.raises(BundleError, match="classes must be those of "):
             load(copy)
 
 

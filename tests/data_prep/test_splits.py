@@ -3,6 +3,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from data_prep import tasks
 from data_prep.errors import DataError
 from data_prep.sources.mitdb import DS1, DS2, PACED
 from data_prep.splits import (
@@ -11,6 +12,8 @@ from data_prep.splits import (
     refuse_overlap,
     stratified_halves,
 )
+
+TASK = tasks.load("aami")
 
 
 def _patients(counts):
@@ -37,7 +40,7 @@ def test_folds_keep_patients_whole_and_every_class_in_training(counts, n_folds, 
     carriers = (np.array(counts)[:, 1:] > 0).sum(axis=0)
     assume((carriers != 1).all())
     y, patient = _patients(counts)
-    fold = grouped_folds(y, patient, n_folds, seed)
+    fold = grouped_folds(y, patient, n_folds, seed, TASK)
     assert fold.shape == y.shape
     assert set(fold) == set(range(n_folds))
     for name in np.unique(patient):
@@ -49,15 +52,15 @@ def test_folds_keep_patients_whole_and_every_class_in_training(counts, n_folds, 
 def test_a_seed_repeats_its_folds_and_another_deals_others():
     rng = np.random.default_rng(0)
     y, patient = _patients(rng.integers(1, 100, (20, 3)).tolist())
-    first = grouped_folds(y, patient, 3, 1)
-    np.testing.assert_array_equal(first, grouped_folds(y, patient, 3, 1))
-    assert any((first != grouped_folds(y, patient, 3, seed)).any() for seed in (2, 3))
+    first = grouped_folds(y, patient, 3, 1, TASK)
+    np.testing.assert_array_equal(first, grouped_folds(y, patient, 3, 1, TASK))
+    assert any((first != grouped_folds(y, patient, 3, seed, TASK)).any() for seed in (2, 3))
 
 
 def test_folds_do_not_depend_on_the_numbers_of_the_patients():
     y, patient = _patients([(30, 3, 2), (20, 0, 9), (50, 6, 1), (10, 2, 2)])
     np.testing.assert_array_equal(
-        grouped_folds(y, patient, 2, 0), grouped_folds(y, patient * 10 + 7, 2, 0)
+        grouped_folds(y, patient, 2, 0, TASK), grouped_folds(y, patient * 10 + 7, 2, 0, TASK)
     )
 
 
@@ -72,7 +75,7 @@ def test_folds_do_not_depend_on_the_numbers_of_the_patients():
 )
 def test_folds_that_cannot_be_dealt_are_refused(counts, n_folds, message):
     with pytest.raises(DataError, match=message):
-        grouped_folds(*_patients(counts), n_folds, 0)
+        grouped_folds(*_patients(counts), n_folds, 0, TASK)
 
 
 def test_halves_carry_every_class_and_repeat():
@@ -81,8 +84,8 @@ def test_halves_carry_every_class_and_repeat():
         f"p{i}": {"N": int(rng.integers(50, 99)), "S": 3 * (i % 3 == 0), "V": 5 * (i % 4 == 0)}
         for i in range(12)
     }
-    side = stratified_halves(patients, 0)
-    assert side == stratified_halves(patients, 0)
+    side = stratified_halves(patients, 0, TASK)
+    assert side == stratified_halves(patients, 0, TASK)
     for half in ("train", "test"):
         for name in "NSV":
             assert any(patients[p][name] for p in side if side[p] == half)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from data_requests import asked
 
+from data_prep import tasks
 from data_prep.errors import DataError
 from data_prep.store.dataset import open_store
 from data_prep.store.prepare import prepare
@@ -20,7 +21,8 @@ from ecg_nas.training.engine import train_candidate
 from search_spaces import load
 
 SPACE = load("ecg1d")
-CLASSES = ("N", "S", "V", "F", "Q")
+TASK = tasks.load("aami")
+CLASSES = TASK.classes
 
 
 def candidate(window="narrow", slot=0):
@@ -55,9 +57,9 @@ def test_the_score_is_that_of_the_pooled_confusion(small_store):
     folds = [np.array(fold["confusion"]) for fold in result.metrics["folds"]]
     pooled = sum(folds)
     assert result.metrics["confusion"] == pooled.tolist()
-    assert result.score == macro_f1(pooled, CLASSES)
+    assert result.score == macro_f1(pooled, TASK)
     assert [fold["score"] for fold in result.metrics["folds"]] == [
-        macro_f1(fold, CLASSES) for fold in folds
+        macro_f1(fold, TASK) for fold in folds
     ]
     beats = open_store(small_store, "train").beats["y"]
     assert pooled.sum(axis=1).tolist() == np.bincount(beats[beats >= 0], minlength=5).tolist()

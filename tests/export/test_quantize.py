@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 from bundles import SIGNAL, tiny_bundle, tiny_network
 
+from data_prep import tasks
 from data_prep.beats.beat_spec import BeatSpec
 from ecg_nas.bundle.manifest import GOLDEN, MANIFEST, MODEL, MODEL_INT8, entry, load
 from ecg_nas.errors import BundleError
@@ -24,7 +25,7 @@ from ecg_nas.export.quantize import PER_CLASS, calibration_rows, gate, quantize
 from ecg_nas.inference.verify import GOLDEN_INT8, verify
 
 SPEC = BeatSpec(signal=SIGNAL, reference_beat=True)
-CLASSES = ("N", "S", "V", "F", "Q")
+TASK = tasks.load("aami")
 
 
 @pytest.fixture(scope="module")
@@ -92,25 +93,25 @@ def test_calibration_takes_all_classes_alike_and_no_other_rows():
 
 def test_the_gate_refuses_what_rare_classes_pay_for():
     y = np.repeat([0, 1, 2], [1000, 50, 50])
-    same = gate(y, y, y, CLASSES)
+    same = gate(y, y, y, TASK)
     assert same["refused"] is None
     assert same["agreement"] == 1
     worse = y.copy()
     worse[1000:1002] = 0  # two S beats of 1,100: a fall of 0.002 in accuracy
-    refused = gate(y, y, worse, CLASSES)["refused"]
+    refused = gate(y, y, worse, TASK)["refused"]
     assert "S_f1 falls by 0.0204 (from 1.0000; 0.01 is allowed)" in refused
     assert "V_f1" not in refused
-    better = gate(y, worse, y, CLASSES)
+    better = gate(y, worse, y, TASK)
     assert better["refused"] is None
     assert better["drop"]["S_f1"] < 0
-    none = gate(np.zeros(9, int), np.zeros(9, int), np.zeros(9, int), CLASSES)
+    none = gate(np.zeros(9, int), np.zeros(9, int), np.zeros(9, int), TASK)
     assert none["drop"] == dict.fromkeys(("macro_f1_nsv", "S_f1", "V_f1"))
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory, template, beats):
     plan = Int8Plan(
-        verdict=gate(np.arange(3), np.arange(3), np.arange(3), CLASSES), calibration=beats
+        verdict=gate(np.arange(3), np.arange(3), np.arange(3), TASK), calibration=beats
     )
     out = tmp_path_factory.mktemp("int8") / "bundle"
     return tiny_bundle(out, spec=SPEC, int8=plan, template=template)
@@ -167,7 +168,7 @@ def test_int8_can_be_left_out_of_a_copy(both, tmp_path):
 
 def test_a_refused_model_is_not_there_and_the_bundle_says_why(tmp_path, template):
     y = np.repeat([0, 1, 2], 10)
-    verdict = gate(y, y, np.zeros(30, int), CLASSES)
+    verdict = gate(y, y, np.zeros(30, int), TASK)
     out = tiny_bundle(tmp_path / "b", spec=SPEC, int8=Int8Plan(verdict=verdict), template=template)
     assert {path.name for path in out.iterdir()} >= {MODEL, GOLDEN}
     assert not (out / MODEL_INT8).exists()

@@ -4,10 +4,12 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
+from data_prep import tasks
 from ecg_nas.figures.calibration_diagram import reliability
 from ecg_nas.figures.confusion import confusion
 from ecg_nas.figures.per_record import records
 
+TASK = tasks.load("aami")
 PARTS = {
     "100": {"S": ((3, 4), (3, 9)), "V": ((0, 0), (0, 1))},
     "2<00": {"S": ((0, 0), (0, 0)), "V": ((50, 51), (50, 50))},
@@ -21,10 +23,10 @@ CURVES = {
 }
 DETECTED = np.array([[90, 5, 2], [4, 20, 3], [6, 1, 0]])
 DRAWN = {
-    "records": lambda: records(PARTS),
-    "no records": lambda: records({}),
-    "reliability": lambda: reliability(CURVES),
-    "reliability of nothing": lambda: reliability({}),
+    "records": lambda: records(PARTS, TASK),
+    "no records": lambda: records({}, TASK),
+    "reliability": lambda: reliability(CURVES, TASK),
+    "reliability of nothing": lambda: reliability({}, TASK),
     "detected": lambda: confusion(DETECTED, "NV", beyond=("no beat", "missed")),
 }
 

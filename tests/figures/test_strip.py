@@ -1,15 +1,19 @@
 import re
 import xml.etree.ElementTree as ET
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_nas.figures.strip import MM_PER_MV, MM_PER_S, Beats, Mark, clock, strip
+from data_prep import tasks
+from ecg_nas.figures.strip import MM_PER_MV, MM_PER_S, Beats, Mark, clock
+from ecg_nas.figures.strip import strip as strip_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 FS = 100.0
+strip = partial(strip_of, task=tasks.load("aami"))
 
 
 def recording(seconds, leads=1):

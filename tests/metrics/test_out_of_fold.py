@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
+from data_prep import tasks
 from ecg_nas.bundle.manifest import load
 from ecg_nas.metrics.calibration import fit_temperature
 from ecg_nas.metrics.out_of_fold import OutOfFold, facts_of
 
-CLASSES = ("N", "S", "V", "F", "Q")
+TASK = tasks.load("aami")
+CLASSES = TASK.classes
 
 
 def outputs(seed=0, scale=1.0, beats=4000, patients=6):
@@ -27,7 +29,7 @@ def outputs(seed=0, scale=1.0, beats=4000, patients=6):
         y=y.astype(np.int64),
         patient=patient,
         fold=patient % 3,
-        classes=CLASSES,
+        task=TASK,
         patients=tuple(f"record {index}" for index in range(patients)),
     )
 

@@ -6,11 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_score, recall_score
 
+from data_prep import tasks
 from ecg_nas.metrics import classification
 from ecg_nas.metrics.calibration import calibration
 from ecg_nas.metrics.intervals import patient_intervals
 
-CLASSES = ("N", "S", "V", "F", "Q")
+TASK = tasks.load("aami")
+CLASSES = TASK.classes
 labels = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=60
 )
@@ -35,7 +37,7 @@ def test_groups_add_up_to_the_whole(rows):
     parts = classification.grouped_confusion(y, predicted, group, groups=4, classes=5)
     whole = classification.confusion(y, predicted, 5)
     np.testing.assert_array_equal(parts.sum(0), whole)
-    without = classification.leave_one_out(parts, "abcd", CLASSES)
+    without = classification.leave_one_out(parts, "abcd", TASK)
     kept = group != 2
     alone = classification.confusion(y[kept], predicted[kept], 5)
     assert without["c"]["per_class"] == classification.per_class(alone, CLASSES)
@@ -46,9 +48,9 @@ def test_a_class_that_never_occurs_is_undefined_and_one_never_found_is_zero():
     figures = classification.per_class(matrix, CLASSES)
     assert figures["Q"] == {"se": None, "ppv": None, "f1": None}
     assert figures["S"] == {"se": 0.0, "ppv": None, "f1": 0.0}
-    assert classification.macro_f1(matrix, CLASSES) == pytest.approx((2 / 3 + 0 + 1) / 3)
+    assert classification.macro_f1(matrix, TASK) == pytest.approx((2 / 3 + 0 + 1) / 3)
     no_s = classification.confusion(np.array([0, 2]), np.array([0, 2]), 5)
-    assert classification.macro_f1(no_s, CLASSES) is None
+    assert classification.macro_f1(no_s, TASK) is None
 
 
 def test_interval_is_wide_when_one_patient_holds_a_class():
@@ -59,13 +61,13 @@ def test_interval_is_wide_when_one_patient_holds_a_class():
     carrier[:, 1] = 0
     carrier[0, 1, 1], carrier[1:, 1, 0] = 90, 1
     narrow, wide = (
-        patient_intervals(m, CLASSES, rng=np.random.default_rng(0), draws=400)
+        patient_intervals(m, TASK, rng=np.random.default_rng(0), draws=400)
         for m in (one_each, carrier)
     )
     assert narrow["S_se"] == pytest.approx([0.9, 0.9])
     assert wide["S_se"][0] < 0.2 < 0.9 < wide["S_se"][1]
     assert narrow["Q_f1"] is None
-    assert narrow["macro_f1_nsv"][0] <= classification.macro_f1(one_each.sum(0), CLASSES) + 1e-12
+    assert narrow["macro_f1_nsv"][0] <= classification.macro_f1(one_each.sum(0), TASK) + 1e-12
 
 
 def test_calibration_of_an_honest_and_an_overconfident_classifier():

@@ -93,9 +93,9 @@ def test_fold_networks_are_evaluated_on_altered_recordings(whole, store):
     manifest = load(out / "bundle").manifest
     clean, *others = manifest.robustness
     held_out = manifest.training["held_out"]
-    assert clean.macro_f1_nsv == held_out["macro_f1_nsv"]
-    assert (clean.S_f1, clean.V_f1) == tuple(held_out["per_class"][k]["f1"] for k in "SV")
-    assert [one.name for one in others] == [
+    assert clean["macro_f1_nsv"] == held_out["macro_f1_nsv"]
+    assert (clean["S_f1"], clean["V_f1"]) == tuple(held_out["per_class"][k]["f1"] for k in "SV")
+    assert [one["name"] for one in others] == [
         *[f"{kind}, {db} dB" for kind in perturbations.NOISES for db in (24, 12, 6, 0)],
         "leads swapped",
         "all leads inverted",
@@ -103,7 +103,7 @@ def test_fold_networks_are_evaluated_on_altered_recordings(whole, store):
     ]
     card = (out / "bundle" / "MODEL_CARD.md").read_text(encoding="utf-8")
     for one in manifest.robustness:
-        assert f"| {one.name} | {one.macro_f1_nsv:.3f} |" in card
+        assert f"| {one['name']} | {one['macro_f1_nsv']:.3f} |" in card
 
 
 def test_altered_recordings_meet_the_networks_that_did_not_know_their_patients(

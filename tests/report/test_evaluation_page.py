@@ -7,6 +7,7 @@ import pytest
 from bundles import SIGNAL, ectopic_recordings, tiny_bundle
 from data_requests import asked
 
+from data_prep import tasks
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.store.prepare import prepare
 from ecg_nas.assessment.evaluate import assess
@@ -82,7 +83,7 @@ def test_the_page_needs_nothing_else_and_is_the_same_every_time(assessments, tmp
 
 def test_bars_count_missed_and_false_beats(assessments):
     result = assessments["detected"].result
-    parts = evaluation_part._parts(result["records"], result["classes"])
+    parts = evaluation_part._parts(result["records"], tasks.load("aami"))
     for kind in "SV":
         right, there, called = (
             sum(part[kind][place][which] for part in parts.values())

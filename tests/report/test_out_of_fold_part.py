@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from pages import Reader
 
+from data_prep import tasks
 from ecg_nas.errors import RunError
 from ecg_nas.export.quantize import gate
 from ecg_nas.metrics.out_of_fold import OutOfFold, facts_of
 from ecg_nas.report import run_page
 
-CLASSES = ("N", "S", "V", "F", "Q")
+TASK = tasks.load("aami")
+CLASSES = TASK.classes
 BEST = 2
 CONDITIONS = [
     {"name": "as recorded", "macro_f1_nsv": 0.811, "S_f1": 0.7, "V_f1": 0.9},
@@ -30,14 +32,14 @@ def judged(run):
         y=y,
         patient=patient,
         fold=patient % 2,
-        classes=CLASSES,
+        task=TASK,
         patients=("a", "b", "c", "d"),
     )
     with (run / "held_out.npz").open("wb") as file:
         outputs.save(file)
     write(run, "held_out", **facts_of(outputs, named=True))
     called = outputs.logits.argmax(axis=1)
-    write(run, "int8", verdict=gate(y, called, called, CLASSES))
+    write(run, "int8", verdict=gate(y, called, called, TASK))
     write(run, "robustness", conditions=CONDITIONS)
     return run, outputs, called
 
@@ -75,7 +77,7 @@ def test_the_page_tells_whether_int8_was_refused_and_why(judged):
     assert "Accepted: the bundle holds an INT8 model" in words
     assert "100.00 % of them called alike" in words
     worse = np.where(np.arange(len(called)) % 5 == 0, 0, called)
-    verdict = gate(outputs.y, called, worse, CLASSES)
+    verdict = gate(outputs.y, called, worse, TASK)
     write(run, "int8", verdict=verdict)
     words = words_of(run)
     assert "Refused: there is no INT8 model, since on held-out training patients" in words
@@ -84,7 +86,7 @@ def test_the_page_tells_whether_int8_was_refused_and_why(judged):
         row = " ".join(f"{value:.3f}" for value in figures)
         assert f"{name} {row} {verdict['drop'][name]:.4f} {limit:g}" in words
     assert "trained on a little" not in words
-    accepted = gate(outputs.y, called, called, CLASSES)
+    accepted = gate(outputs.y, called, called, TASK)
     write(run, "int8", verdict={**accepted, "without_fine_tuning": {"drop": verdict["drop"]}})
     words = words_of(run)
     assert "Accepted" in words

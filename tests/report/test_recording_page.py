@@ -10,6 +10,7 @@ import pytest
 from bundles import ectopic_signal, tiny_bundle
 from recordings import write_edf
 
+from data_prep import tasks
 from data_prep.io.formats import open_recording
 from ecg_nas.bundle.manifest import load
 from ecg_nas.figures.recording_overview import overview, poincare
@@ -77,17 +78,20 @@ def test_a_recording_without_beats_has_a_page(classified, tmp_path):
     assert "Examples of each class" in (tmp_path / "page.html").read_text()
 
 
+TASK = tasks.load("aami")
+
+
 def test_drawings_are_the_same_on_every_run():
     counts = {"N": [5, 6], "V": [0, 2], "S": [0, 0]}
     rate = [(30.0, 70.0), (90.0, 75.0)]
     before, after = np.array([0.8, 0.7, 0.5]), np.array([0.7, 0.5, 1.1])
     for draw in (
-        lambda: overview(120.0, rate, counts, [(10.0, 20.0)]),
-        lambda: poincare(before, after, ["N", "V", "N"]),
+        lambda: overview(120.0, rate, counts, [(10.0, 20.0)], TASK),
+        lambda: poincare(before, after, ["N", "V", "N"], TASK),
     ):
         assert draw() == draw()
         ET.fromstring(draw())
-    drawn = poincare(before.repeat(2)[:5], after.repeat(2)[:5], ["V", "Q", "N", "S", "F"])
+    drawn = poincare(before.repeat(2)[:5], after.repeat(2)[:5], ["V", "Q", "N", "S", "F"], TASK)
     legend = [text.text for text in ET.fromstring(drawn).iter() if text.text in set("NSVFQ")]
     assert legend == sorted(legend) == list("FNQSV")
-    assert "2 ventricular" in overview(120.0, rate, counts, [])
+    assert "2 ventricular" in overview(120.0, rate, counts, [], TASK)

@@ -3,9 +3,8 @@ import pytest
 import torch
 from torch import nn
 
+from data_prep import tasks
 from ecg_nas.training.device_data import DeviceData
-
-CLASSES = ("N", "S", "V", "F", "Q")
 
 
 class SmallNet(nn.Module):
@@ -43,7 +42,7 @@ def make_beats(seed=0, n=(600, 60, 90, 12, 3), samples=40):
         y=torch.from_numpy(labels),
         labels=labels,
         patients=np.arange(len(labels)) % 6,
-        classes=CLASSES,
+        task=tasks.load("aami"),
     )
 
 

@@ -26,7 +26,7 @@ def test_it_learns_beats_it_has_not_seen(beats, small_net):
     module = train(small_net, beats, rows[::2], CONFIG, seed=0)
     held_out = rows[1::2]
     predicted = predict(module, beats, held_out)
-    assert macro_f1(confusion(beats.labels[held_out], predicted, 5), beats.classes) > 0.85
+    assert macro_f1(confusion(beats.labels[held_out], predicted, 5), beats.task) > 0.85
 
 
 def test_a_seed_gives_the_same_bits_and_another_seed_others(beats, small_net):
@@ -145,7 +145,7 @@ def test_cuda_trains_with_the_same_code(beats, small_net):
     moved = replace(beats, x=beats.x.to(cuda), context=beats.context.to(cuda), y=beats.y.to(cuda))
     rows = np.arange(len(beats.labels))
     predicted = predict(train(small_net, moved, rows, CONFIG, seed=0), moved, rows)
-    assert macro_f1(confusion(beats.labels, predicted, 5), beats.classes) > 0.85
+    assert macro_f1(confusion(beats.labels, predicted, 5), beats.task) > 0.85
 
 
 def test_trainings_side_by_side_are_those_one_after_the_other(beats, small_net):

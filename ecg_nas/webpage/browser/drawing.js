@@ -36,7 +36,7 @@ export function clock(seconds) {
 
 /** Return a beat's mark: a letter in a shape, so that neither colour nor shape must be relied on. */
 function badge(x, y, kind, look) {
-  if (kind === "N" || !look.shape) {
+  if (!look.shape) {
     return write(x, y + 1, kind, { "text-anchor": "middle", "font-size": 3, fill: look.colour });
   }
   const shapes = {
@@ -87,7 +87,7 @@ function bandOf(values) {
 
 /**
  * Return drawings of `lines` lines of ten seconds from `startS` on: leads, time, and the beats with
- * their class. `shown` is {names, leads, fsHz, beats, lost, classes, looks}; `picked` is a beat to
+ * their class. `shown` is {names, leads, fsHz, beats, lost, classes, common, looks}; `picked` is a beat to
  * mark, and `onBeat` is told of clicks.
  */
 export function strip(shown, startS, lines, picked, onBeat) {
@@ -150,7 +150,7 @@ function line(shown, { fromS, toS, top, height, width, bands, number }, picked, 
     traces.append(svg("path", { d: path(lead, first, last, xs, ys) }));
     for (const beat of beats) {
       const kind = shown.classes[beat.called];
-      if (kind === undefined || kind === "N") continue;
+      if (kind === undefined || kind === shown.common) continue;
       const reach = [-0.1, 0.14].map((part) => Math.round((beat.timeS + part) * shown.fsHz));
       const d = path(lead, Math.max(reach[0], first), Math.min(reach[1] + 1, last), xs, ys);
       traces.append(svg("path", { d, stroke: shown.looks[kind].colour, "stroke-width": 0.5 }));
@@ -186,12 +186,12 @@ export function titleOf(beat, kind, shown) {
   return `${clock(beat.timeS)}  ${kind} (${name})\n${sure}`;
 }
 
-/** Draw the whole recording: a lane for each class but N, what cannot be read, and the strip. */
+/** Draw the whole recording: a lane for each class but the common one, what cannot be read, and the strip. */
 export function overview(shown, startS, lengthS, onTime) {
   const [width, left, lane] = [270, 15, 5];
   const durationS = shown.leads[0].length / shown.fsHz;
   const x = (timeS) => left + (timeS / durationS) * (width - left - 5);
-  const kinds = shown.classes.filter((kind) => kind !== "N");
+  const kinds = shown.classes.filter((kind) => kind !== shown.common);
   const height = kinds.length * lane;
   const drawing = svg("svg", {
     viewBox: `0 0 ${width} ${height + 7}`, class: "overview", role: "img",

@@ -111,7 +111,7 @@ async function classify() {
   state.shown = {
     names: leads.map((lead) => lead.name), leads: leads.map((lead) => lead.signal),
     fsHz: recording.fsHz, beats: result.beats, lost: result.partly,
-    classes: rules.classes, looks: rules.looks,
+    classes: rules.classes, common: rules.common, looks: rules.looks,
   };
   state.startS = 0;
   state.beat = null;
@@ -130,7 +130,7 @@ const count = (value) => value.toLocaleString("en");
 function showResult(result, given, table) {
   const { recording, shown } = state;
   const durationS = shown.leads[0].length / recording.fsHz;
-  const summary = summarise(result, durationS, rules.classes);
+  const summary = summarise(result, durationS, rules);
   at("name").textContent = recording.name;
   at("what").textContent = `${clock(Math.round(durationS))}, leads ${shown.names.join(", ")}, `
     + `${+recording.fsHz.toFixed(3)} Hz; beats ${given ? `given by ${recording.beats.name}` : "found by this page"}`;
@@ -162,7 +162,7 @@ function showResult(result, given, table) {
     html("th", { scope: "row" }, kind), html("td", {}, name || ""),
     html("td", { className: "number" }, count(number)),
     html("td", { className: "number" }, `${((100 * number) / total).toFixed(1)} %`))));
-  at("find").replaceChildren(...rows.filter(([kind, , number]) => kind !== "N" && number).map(
+  at("find").replaceChildren(...rows.filter(([kind, , number]) => kind !== rules.common && number).map(
     ([kind]) => html("span", {}, jump(kind, -1), html("b", {}, kind), jump(kind, 1)),
   ));
   if (at("save").href) URL.revokeObjectURL(at("save").href);

@@ -1,7 +1,8 @@
 // What a recording amounts to, and its beats as a table to save.
 
 /** Return counts, heart rate, pauses and runs, as ecg_nas/inference/recording_summary.py. */
-export function summarise(result, durationS, classes) {
+export function summarise(result, durationS, rules) {
+  const { classes } = rules;
   const { beats, lost, partly } = result;
   const counts = classes.map((_, k) => beats.filter((beat) => beat.called === k).length);
   const gap = (timeS) => lost.filter(([, stop]) => stop <= timeS).length;
@@ -20,8 +21,8 @@ export function summarise(result, durationS, classes) {
     unclassified: beats.filter((beat) => beat.called < 0).length,
     rate: sum > 0 ? (60 * number) / sum : null,
     pause,
-    runs: Object.fromEntries(["S", "V"].filter((kind) => classes.includes(kind))
-      .map((kind) => [kind, runsOf(beats, gaps, classes.indexOf(kind))])),
+    runs: Object.fromEntries(
+      rules.runs_of.map((kind) => [kind, runsOf(beats, gaps, classes.indexOf(kind))])),
     lostS: length(lost),
     partlyS: length(partly) - length(lost),
     durationS,

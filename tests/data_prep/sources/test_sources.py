@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from data_requests import asked
 
-from data_prep import sources
+from data_prep import sources, tasks
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.beats.labels import label, mapping
 from data_prep.errors import DataError
@@ -16,6 +16,8 @@ from data_prep.sources.mitdb import DS1, DS2, PACED
 from data_prep.splits import grouped_folds
 from data_prep.store.dataset import open_store
 from data_prep.store.plan import make_plan
+
+TASK = tasks.load("aami")
 
 
 def test_sources_are_the_modules_of_the_folder():
@@ -64,7 +66,7 @@ def test_mitdb_has_the_published_numbers_of_beats(mitdb_store):
         assert data.patient_names == (DS1 if split == "train" else DS2)
         assert store.manifest["counts"][split] == dict(zip("NSVFQ", counts, strict=True))
         # As bxb counts, from the symbols that the store keeps.
-        bxb = label(data.symbol, mapping("bxb")).y
+        bxb = label(data.symbol, mapping("bxb", TASK), TASK.classes).y
         expected = {
             "train": ([45834, 976, 3788, 415, 8], [37982, 924, 3214, 335, 8]),
             "test": ([44046, 2050, 3221, 388, 7], [36713, 1821, 2686, 288, 7]),
@@ -121,13 +123,13 @@ def test_the_carriers_of_rare_classes_are_spread_over_the_folds_of_ds1(mitdb_dir
     y, patient = [], []
     for index, name in enumerate(DS1):
         symbols = read_annotations(mitdb_dir / name, "atr").symbols
-        classes = label(symbols, mapping("aami")).y
+        classes = label(symbols, mapping("aami", TASK), TASK.classes).y
         y.append(classes[classes >= 0])
         patient.append(np.full(len(y[-1]), index))
     y, patient = np.concatenate(y), np.concatenate(patient)
     held_out = []
     for seed in range(5):
-        fold = grouped_folds(y, patient, n_folds, seed)
+        fold = grouped_folds(y, patient, n_folds, seed, TASK)
         shares = np.array(
             [
                 [(y[fold == f] == c).sum() / (y == c).sum() for c in (0, 1, 2)]

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from data_prep import tasks
 from data_prep.errors import DataError
 from data_prep.io.formats import read_record
 from data_prep.io.record import read_annotations
@@ -13,6 +14,8 @@ from data_prep.simulation.morphology import HALF_S, KERNEL_HZ, kernel
 from data_prep.simulation.patients import ROLES, draw_patient
 from data_prep.sources import load
 from data_prep.sources.synthetic import N_PATIENTS, simulate, simulate_record
+
+TASK = tasks.load("aami")
 
 RHYTHM = {"rr_s": 0.9, "rsa": 0.03, "slow": 0.01, "breath_hz": 0.25}
 
@@ -158,7 +161,7 @@ def test_the_source_makes_its_records_once_and_splits_patients_in_halves(tmp_pat
     assert source.records(None) == refs
     assert len(calls) == 1
     assert len(refs) == N_PATIENTS >= 24
-    side = source.assign("standard", {ref.patient: {} for ref in refs}).side
+    side = source.assign("standard", {ref.patient: {} for ref in refs}, TASK).side
     assert Counter(side.values()) == {"train": N_PATIENTS // 2, "test": N_PATIENTS // 2}
     refs[3].path.with_suffix(".atr").unlink()
     with pytest.raises(DataError, match=r"has no sim04\.atr: delete the folder"):
@@ -170,9 +173,9 @@ def test_bad_input_is_one_clear_line(tmp_path):
     with pytest.raises(DataError, match="must exist"):
         source.records(tmp_path / "nowhere")
     with pytest.raises(DataError, match="must be one of standard"):
-        source.assign("random", {})
+        source.assign("random", {}, TASK)
     with pytest.raises(DataError, match="got 100"):
-        source.assign("standard", {"100": {}})
+        source.assign("standard", {"100": {}}, TASK)
     with pytest.raises(DataError, match="at least 10 s"):
         simulate(tmp_path / "set", duration_s=1)
     assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from data_requests import asked
 
+from data_prep import tasks
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.beats.cutting import cut_beats
 from data_prep.beats.labels import label, mapping
@@ -16,6 +17,9 @@ from data_prep.io.formats import read_record
 from data_prep.io.record import write_annotations
 from data_prep.store.dataset import MANIFEST, open_store, read_manifest
 from data_prep.store.prepare import prepare
+
+TASK = tasks.load("aami")
+AAMI = mapping("aami", TASK)
 
 opened: list[str] | None = None
 
@@ -78,7 +82,9 @@ def test_beats_are_those_of_the_records(store, small_folder):
         assert (data.level[rows] == index).all()
         np.testing.assert_array_equal(data.scale[index], cut.scale[0])
         np.testing.assert_array_equal(data.reference[index], cut.reference[0])
-        np.testing.assert_array_equal(data.y[rows], label(record.symbols, mapping("aami")).y)
+        np.testing.assert_array_equal(
+            data.y[rows], label(record.symbols, mapping("aami", TASK), TASK.classes).y
+        )
         np.testing.assert_array_equal(data.sample[rows], record.beats)
         np.testing.assert_array_equal(data.symbol[rows], record.symbols)
         np.testing.assert_array_equal(data.position[rows], positions)
