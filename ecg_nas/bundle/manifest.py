@@ -34,7 +34,6 @@ NOTICE = "Research use only, not a medical device."
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
 _OPTIONAL = ("robustness", "usual_qrs")
-_MISSING = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,21 +275,14 @@ def _refuse_other_shapes(folder: Path, manifest: Manifest, spec: BeatSpec) -> No
 
 def _refuse_other_figures(folder: Path, manifest: Manifest) -> None:
     """Refuse conditions whose figures are not those of the task."""
-    figures = manifest.task.figures
+    wanted = {"name", *manifest.task.figures}
     for number, condition in enumerate(manifest.robustness or []):
-        for name in {"name", *figures} | condition.keys():
-            value = condition.get(name, _MISSING)
-            is_right = (
-                isinstance(value, str)
-                if name == "name"
-                else name in figures and (value is None or isinstance(value, int | float))
+        if condition.keys() != wanted:
+            raise BundleError(
+                f"a bundle's robustness.{number} must have a name and the figures "
+                f"{', '.join(manifest.task.figures)}; {folder / MANIFEST} has "
+                f"{', '.join(condition)}"
             )
-            if not is_right:
-                raise BundleError(
-                    f"a bundle's manifest must follow its schema; {folder / MANIFEST} does not at "
-                    f"robustness.{number}.{name}: a condition has a name and the figures "
-                    f"{', '.join(figures)}"
-                )
 
 
 def without_names(facts: Any) -> Any:
@@ -336,6 +328,13 @@ def _read_manifest(folder: Path) -> Manifest:
             f"a bundle's manifest must follow its schema; {path} does not at {where}: "
             f"{first['msg'].lower()}"
         ) from error
+    for number, condition in enumerate(manifest.robustness or []):
+        for name, value in condition.items():
+            if not isinstance(value, str if name == "name" else float | int | None):
+                raise BundleError(
+                    f"a bundle's manifest must follow its schema; {path} does not at "
+                    f"robustness.{number}.{name}: got {value!r}"
+                )
     try:
         as_written = digest == _digest(content) and text == manifest.to_text()
     except ValueError:  # an infinity, which is no JSON

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from bundles import TRAINING, int8_bundle
 
+from data_prep import tasks
 from ecg_nas.bundle import atomic_folder
 from ecg_nas.bundle.manifest import GOLDEN, MANIFEST, MODEL, entry, load
 from ecg_nas.errors import BundleError
@@ -63,6 +64,22 @@ def test_figures_of_altered_recordings_may_be_there_and_follow_the_schema(copy):
     assert "| as recorded | 0.500 | undefined | 0.250 |" in model_card(told)
     change_manifest(copy, lambda content: content["robustness"][0].update(S_f1="good"))
     with pytest.raises(BundleError, match=r"robustness\.0\.S_f1"):
+        load(copy)
+    other = replace(plain, robustness=[{"name": "as recorded", "macro_f1_nsv": 0.5}])
+    (copy / MANIFEST).write_text(other.to_text())
+    with pytest.raises(BundleError, match=r"robustness\.0 must have .* macro_f1_nsv, S_f1, V_f1"):
+        load(copy)
+
+
+def test_a_task_that_is_none_is_refused(copy):
+    """Its colours and letters go into pages: whoever writes a manifest can give it a digest."""
+    plain = load(copy).manifest
+    evil = tasks.load("ectopy").to_json()
+    evil["kinds"][0]["colour"] = 'red" onload="alert(1)'
+    signal = {**plain.spec["signal"], "classes": ["N", "E"], "task": evil}
+    changed = replace(plain, classes=["N", "E"], spec={**plain.spec, "signal": signal})
+    (copy / MANIFEST).write_text(changed.to_text())
+    with pytest.raises(BundleError, match="must have a colour"):
         load(copy)
 
 
