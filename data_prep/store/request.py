@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from data_prep import sources
+from data_prep import sources, tasks
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.io import formats
@@ -118,6 +118,7 @@ class DataRequest:
         sets: The data sets.
         split: A split of the source, or a TOML file with the lists ``train`` and ``test``;
             ``None`` for the standard one.
+        task: Name of the task; ``None`` for the signal's, or the prepared store's.
         signal: How to make the signals comparable, but for what a data set says itself; ``None``
             as the source says.
 
@@ -127,6 +128,7 @@ class DataRequest:
 
     sets: tuple[DataSetRequest, ...]
     split: str | None = None
+    task: str | None = None
     signal: SignalSpec | None = None
 
     def __post_init__(self) -> None:
@@ -157,6 +159,8 @@ class DataRequest:
         """
         one = self.one_set()
         spec = one.origin().signal if self.signal is None else self.signal
+        if self.task is not None:
+            spec = spec.for_task(tasks.load(self.task))
         if one.leads is not None:
             spec = replace(spec, leads=one.leads)
         return spec if one.labels is None else replace(spec, mapping=one.labels.stem)
@@ -168,6 +172,7 @@ class DataRequest:
                 {name: _plain(value) for name, value in asdict(one).items()} for one in self.sets
             ],
             "split": self.split,
+            "task": self.task,
             "signal": None if self.signal is None else self.signal.to_json(),
         }
 
@@ -185,6 +190,7 @@ class DataRequest:
         return cls(
             sets=tuple(_set_from_json(one) for one in sets),
             split=values.get("split"),
+            task=values.get("task"),
             signal=None if signal is None else SignalSpec.from_json(signal),
         )
 
@@ -196,6 +202,8 @@ class DataRequest:
             yield f"each data set must be asked for once; twice there is {twice[0]}"
         if self.split is not None and not (isinstance(self.split, str) and self.split):
             yield f"the split must be the name of one, or a file; got {self.split!r}"
+        if self.task is not None and self.task not in tasks.available():
+            yield f"the task must be one of {', '.join(tasks.available())}; got {self.task!r}"
 
 
 _FILES = ("records", "labels", "patients")

@@ -59,8 +59,8 @@ def data_options(
 ) -> Callable[[_Command], _Command]:
     """Return what gives a command the options that say which data: the settings that are ``KEYS``.
 
-    They arrive as ``data``, ``records``, ``split``, ``labels``, ``patients``, ``leads`` and
-    ``annotators``, ``None`` where not given, for ``ecg_nas.runs.data_settings.request_of``.
+    They arrive as ``data``, ``records``, ``split``, ``task``, ``labels``, ``patients``, ``leads``
+    and ``annotators``, ``None`` where not given, for ``ecg_nas.runs.data_settings.request_of``.
 
     Args:
         argument: Whether the data are the command's argument ``SOURCE``, not an option.
@@ -84,6 +84,11 @@ def data_options(
             metavar="NAME|FILE",
             help="A split of the source, or a TOML file with the lists train and test of patients. "
             f"[{split}]",
+        ),
+        click.option(
+            "--task",
+            metavar="NAME",
+            help="Task: what beats are told to be. [aami, or as the store or the bundle has it]",
         ),
         *_OF_DATA,
     ]

@@ -24,6 +24,8 @@ from typing import Any
 
 import numpy as np
 
+from data_prep import tasks
+from data_prep.tasks import Task
 from ecg_nas.errors import TableError
 from ecg_nas.evaluation.base import Candidate, Evaluation
 from ecg_nas.evaluation.table_content import TableContent
@@ -119,7 +121,8 @@ class TrainedTable:
 
     Attributes:
         settings: JSON-able; all that draws and trainings depend on besides the data.
-        data: ``source``, ``split`` and ``fingerprint`` of the recordings.
+        data: ``source``, ``split``, ``fingerprint`` and (but for the default) ``task`` of the
+            recordings.
         versions: Of the packages that trained, each set once.
         rows: The architectures, by slot; slots may be missing.
     """
@@ -208,8 +211,8 @@ def read_trained(path: Path, space: str) -> TableContent:
         cells=cells.copy,
         place=places.__getitem__,
         rows=np.arange(len(rows)),
-        metric=f"{space}, {table.data['source']} ({table.data['split']} split): macro F1 of N, S, "
-        "V in % over folds of the training patients, one training each",
+        metric=f"{space}, {table.data['source']} ({table.data['split']} split): macro F1 of "
+        f"{', '.join(_task(table).scored)} in % over folds of the training patients, one training each",
         note=f"proposals were confined to the {len(rows):,} measured architectures, a random "
         "sample so sparse that neighbours differ in several choices; each was trained once and "
         "part of such a score is luck (its reliability is below 1: ecg-nas bench reliability), so "
@@ -232,3 +235,8 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_rounded(item) for item in value]
     return round(value, _DIGITS) if isinstance(value, float) else value
+
+
+def _task(table: TrainedTable) -> Task:
+    named = table.data.get("task")
+    return tasks.load(tasks.DEFAULT) if named is None else Task.from_json(named)

@@ -30,7 +30,7 @@ def store_folder(request: DataRequest, on_event: OnEvent) -> Path:
     """
     asked = request.one_set()
     if (store := asked.prepared_store()) is not None:
-        _refuse_other(store, asked)
+        _refuse_other(store, asked, request.task)
         return store
     on_event({"event": "stage", "text": f"looking for the recordings of {asked.name}"})
     found = find_records(request, on_event)
@@ -45,7 +45,7 @@ def store_folder(request: DataRequest, on_event: OnEvent) -> Path:
     return folder
 
 
-def _refuse_other(folder: Path, request: DataSetRequest) -> None:
+def _refuse_other(folder: Path, request: DataSetRequest, task_name: str | None) -> None:
     """Refuse what a prepared store was not made with, or cannot be compared with it."""
     manifest = read_manifest(folder)
     if request.patients or request.annotators:
@@ -54,8 +54,13 @@ def _refuse_other(folder: Path, request: DataSetRequest) -> None:
             f"{folder} is a prepared store: leave them out"
         )
     task = SignalSpec.from_json(manifest["signal"]).task
-    made = {"leads": manifest["signal"]["leads"], "labels": manifest["symbols"]}
+    made = {
+        "leads": manifest["signal"]["leads"],
+        "labels": manifest["symbols"],
+        "task": task.name,
+    }
     asked = {
+        "task": task_name,
         "leads": None if request.leads is None else list(request.leads),
         "labels": None if request.labels is None else read_mapping(request.labels, task),
     }
@@ -71,7 +76,7 @@ def _refuse_other(folder: Path, request: DataSetRequest) -> None:
 def _short(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{symbol} = {name}" for symbol, name in value.items())
-    return ",".join(value)
+    return value if isinstance(value, str) else ",".join(value)
 
 
 def _is_usable(folder: Path) -> bool:

@@ -23,12 +23,13 @@ from ecg_nas.errors import ConfigError
 
 _BLANK = {item.name: item.default for item in fields(DataSetRequest)}
 _OF_A_SET = ("records", "leads", "annotators", "labels", "patients")
-KEYS = frozenset({"data", "split", *_OF_A_SET})
+KEYS = frozenset({"data", "split", "task", *_OF_A_SET})
 """The settings that are about data."""
 
 DEFAULT: Mapping[str, Any] = {
     "sets": [{**_BLANK, "source": "synthetic"}],
     "split": STANDARD,
+    "task": None,
     "signal": None,
 }
 """What a run is about where nothing is said, as ``DataRequest.to_json`` writes it."""
@@ -44,7 +45,7 @@ def request_of(options: Mapping[str, Any]) -> DataRequest:
         ConfigError: If they do not go together.
         DataError: If a value is not allowed.
     """
-    nothing: dict[str, Any] = {"sets": [], "split": None, "signal": None}
+    nothing: dict[str, Any] = {"sets": [], "split": None, "task": None, "signal": None}
     return DataRequest.from_json(overlaid(nothing, options))
 
 
@@ -65,8 +66,7 @@ def overlaid(request: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[st
         result |= data
     elif data is not None:
         result["sets"] = _sets(_entries(data), result["sets"], given)
-    if "split" in given:
-        result["split"] = given.pop("split")
+    result |= {name: given.pop(name) for name in ("split", "task") if name in given}
     sets = result["sets"]
     if not (isinstance(sets, list | tuple) and all(isinstance(one, Mapping) for one in sets)):
         return result  # refused where it is made a request

@@ -125,6 +125,5 @@ def test_of_very_many_records_those_with_most_ectopic_beats_are_drawn():
         return {"confusion": matrix.tolist(), "missed": none, "false_beats": none}
 
     many = {f"r{k}": record(k) for k in range(100)}
-    assert list(evaluation_part._parts(many, tasks.load("aami"))) == [
-        f"r{k}" for k in range(40, 100)
-    ]
+    parts = evaluation_part._parts(many, tasks.load("aami"))
+    assert list(parts) == [f"r{k}" for k in range(40, 100)]
