@@ -212,7 +212,8 @@ def read_trained(path: Path, space: str) -> TableContent:
         place=places.__getitem__,
         rows=np.arange(len(rows)),
         metric=f"{space}, {table.data['source']} ({table.data['split']} split): macro F1 of "
-        f"{', '.join(_task(table).scored)} in % over folds of the training patients, one training each",
+        f"{', '.join(_task(table).scored)} in % over folds of the training patients, one training "
+        "each",
         note=f"proposals were confined to the {len(rows):,} measured architectures, a random "
         "sample so sparse that neighbours differ in several choices; each was trained once and "
         "part of such a score is luck (its reliability is below 1: ecg-nas bench reliability), so "
