@@ -276,7 +276,11 @@ def _summary(job: _Job) -> dict[str, Any]:
             "macs": final["macs"],
         },
         "held_out": {
-            **{name: out_of_fold[name] for name in ("macro_f1_nsv", "headline") if name in out_of_fold},
+            **{
+                name: out_of_fold[name]
+                for name in ("macro_f1_nsv", "headline")
+                if name in out_of_fold
+            },
             "interval": out_of_fold["interval"].get(task.headline),
             "temperature": out_of_fold["temperature"],
         },

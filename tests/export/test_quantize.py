@@ -110,9 +110,7 @@ def test_the_gate_refuses_what_rare_classes_pay_for():
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory, template, beats):
-    plan = Int8Plan(
-        verdict=gate(np.arange(3), np.arange(3), np.arange(3), TASK), calibration=beats
-    )
+    plan = Int8Plan(verdict=gate(np.arange(3), np.arange(3), np.arange(3), TASK), calibration=beats)
     out = tmp_path_factory.mktemp("int8") / "bundle"
     return tiny_bundle(out, spec=SPEC, int8=plan, template=template)
 
