@@ -2,8 +2,8 @@
 
 The beats of ``rec.hea``, ``rec.csv`` or ``rec.edf`` lie beside it: ``rec.atr`` (WFDB annotations)
 or ``rec.atr.csv`` (a table, see ``data_prep.io.annotation_table``), else those of the annotator
-``beats``, as in ``rec.beats.csv``. CSV files count as recordings if their first lines name a column
-of times and the unit of a lead.
+``beats``, as in ``rec.beats.csv``. A CSV file counts as a recording if its first lines name a
+column of times and the unit of a lead, or if its beats lie beside it; other tables do not.
 
 Each record counts as a patient of its own unless a table of patients says otherwise. The
 ``standard`` split halves the patients with a fixed seed so that both halves carry every class.
@@ -41,7 +41,7 @@ class Wfdb(Source):
         if folder is None:
             raise DataError("source wfdb must be told where the records lie: --records DIR")
         refuse_missing(folder)
-        refs = [_ref(folder, path) for path in formats.find(folder)]
+        refs = [_ref(folder, path) for path in formats.find(folder, annotators=_ANNOTATORS)]
         if not refs:
             raise DataError(
                 f"the folder {folder} must hold records ({', '.join(formats.available())}) with "

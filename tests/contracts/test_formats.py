@@ -53,6 +53,7 @@ def refused(call):
 def test_it_knows_its_own_among_all(form, given_path, tmp_path):
     assert form.description
     assert form.endings
+    assert formats.load(form.name) is form
     assert form.recognizes(given_path)
     assert formats.format_of(given_path) is form
     assert form.find(tmp_path) == formats.find(tmp_path) == [given_path]
@@ -218,6 +219,18 @@ def test_tables_beside_recordings_are_no_recordings(tmp_path, signal):
     for name, text in tables.items():
         (tmp_path / name).write_text(text)
     assert formats.find(tmp_path) == [tmp_path / "r.csv"]
+
+
+def test_what_was_annotated_is_meant_as_a_recording(tmp_path, signal):
+    example_of("csv", tmp_path, signal, fs_hz=FS_HZ, leads=LEADS)
+    example_of("wfdb", tmp_path, signal, fs_hz=FS_HZ, leads=LEADS, name="w")
+    for name in ("bare", "w"):
+        (tmp_path / f"{name}.csv").write_text("MLII,V5\n1,2\n3,4\n")
+        (tmp_path / f"{name}.beats.csv").write_text("time,symbol\n0.5,N\n")
+    known = [tmp_path / "r.csv", tmp_path / "w"]
+    assert formats.find(tmp_path) == known
+    assert formats.find(tmp_path, annotators=("beats",)) == [tmp_path / "bare.csv", *known]
+    assert formats.find(tmp_path, annotators=("atr",)) == known
 
 
 def test_a_file_with_another_ending_is_known_by_its_content(tmp_path, signal):

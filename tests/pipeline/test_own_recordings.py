@@ -117,13 +117,16 @@ def test_the_odd_csv_file_is_left_out_with_its_reason(folders, tmp_path):
     file = folder / "p1.csv"
     file.write_text(file.read_text().replace("V1 (mV)", "V1", 1))
     (folder / "p2.beats.csv").write_text("time,symbol\n")
+    file = folder / "p3.csv"
+    file.write_text(file.read_text().replace(" (mV)", "", 2))
     plan = make_plan(asked("wfdb", folder))
     reasons = {entry["record"]: entry["reason"] for entry in plan.left_out}
-    assert set(reasons) == {"p1", "p2"}
+    assert set(reasons) == {"p1", "p2", "p3"}
     assert "must say its unit" in reasons["p1"]
+    assert "must say its unit" in reasons["p3"]
     assert reasons["p2"] == "it has no beats"
     one_lead = make_plan(asked("wfdb", folder, signal=SignalSpec(leads=("MLII",))))
-    assert [entry["record"] for entry in one_lead.left_out] == ["p2"]
+    assert [entry["record"] for entry in one_lead.left_out] == ["p2", "p3"]
 
 
 def test_headers_and_annotations_are_read_once_a_record(folders, tmp_path, monkeypatch):

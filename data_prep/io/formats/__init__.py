@@ -75,14 +75,22 @@ def format_of(given: str | Path) -> RecordingFormat:
     return [*by_content, *by_ending, *by_name][0]
 
 
-def find(folder: Path) -> list[Path]:
+def find(folder: Path, *, annotators: Sequence[str] = ()) -> list[Path]:
     """Return the recordings of all formats in ``folder`` and its folders, as they are opened.
+
+    Args:
+        folder: Where to look.
+        annotators: A file that no format recognizes, but whose ending is one's own, is meant as
+            a recording where one of these annotated it: who opens it learns what it lacks.
 
     Raises:
         DataError: If a header is malformed, or two files may be the same recording.
     """
+    from data_prep.io.annotations import annotation_file
+
+    formats = [load(name) for name in available()]
     named: dict[Path, Path] = {}
-    for form in map(load, available()):
+    for form in formats:
         for path in form.find(folder):
             other = named.setdefault(form.stem(path), path)
             if other != path:
@@ -90,6 +98,12 @@ def find(folder: Path) -> list[Path]:
                     f"each recording must be there once; {form.stem(path)} is there as "
                     f"{format_of(other).name} and {form.name}: take one of them away"
                 )
+    for file in sorted(folder.rglob("*")) if annotators else []:
+        for form in formats:
+            if file.suffix and form.owns(file) and not form.recognizes(file):
+                stem = form.stem(file)
+                if any(annotation_file(stem, name) is not None for name in annotators):
+                    named.setdefault(stem, file)
     return [named[stem] for stem in sorted(named)]
 
 
