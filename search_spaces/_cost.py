@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def count(module: nn.Module, *, leads: int, samples: int, context: int) -> Cost:
+def measured_cost(module: nn.Module, *, leads: int, samples: int, context: int) -> Cost:
     """Return the cost of a network for one beat, see ``count_on``.
 
     Args:

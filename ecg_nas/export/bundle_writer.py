@@ -42,8 +42,7 @@ from ecg_nas.inference.verify import (
     verify,
 )
 from ecg_nas.seeds import generator
-from search_spaces import Architecture
-from search_spaces._cost import count
+from search_spaces import Architecture, measured_cost
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -141,7 +140,7 @@ def _fill(
     expected = onnx.run_torch(network, golden)
     _refuse_other_outputs(expected.shape[1], spec.signal.classes)
     model = onnx.with_weights(template or onnx.to_template(network), network)
-    cost = count(
+    cost = measured_cost(
         network.network, leads=spec.channels, samples=spec.samples, context=len(spec.context_names)
     )
 

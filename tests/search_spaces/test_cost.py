@@ -3,8 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from search_spaces import Cost
-from search_spaces._cost import count
+from search_spaces import Cost, measured_cost
 
 
 class _Tiny(nn.Module):
@@ -23,7 +22,7 @@ class _Tiny(nn.Module):
 def test_count_agrees_with_counting_by_hand():
     # 20 samples in, (20 - 5) // 2 + 1 = 8 out of the second convolution
     macs = 2 * 4 * 3 * 20 + 4 * 5 * 8 + 7 * 5
-    assert count(_Tiny(), leads=2, samples=20, context=3) == Cost(
+    assert measured_cost(_Tiny(), leads=2, samples=20, context=3) == Cost(
         params=28 + 8 + 20 + 40, macs=macs
     )
 
@@ -31,7 +30,7 @@ def test_count_agrees_with_counting_by_hand():
 def test_counting_leaves_no_trace():
     network = _Tiny()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    count(network, leads=2, samples=20, context=3)
+    measured_cost(network, leads=2, samples=20, context=3)
     assert network.training
     assert not any(module._forward_hooks for module in network.modules())
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
