@@ -6,6 +6,7 @@ import ast
 import hashlib
 import importlib.util
 import io
+import sys
 import tokenize
 from collections.abc import Iterator
 from functools import lru_cache
@@ -44,6 +45,9 @@ def _path(module: str) -> Path | None:
     # Not find_spec(module), which imports what stands above it: torch, perhaps.
     place = Path(spec.origin).parent.joinpath(*parts)
     found = [place / "__init__.py", place.with_suffix(".py")]
+    # A registry, once imported, knows in which other folders its plug-ins lie.
+    above = sys.modules.get(module.rpartition(".")[0])
+    found += [Path(folder, f"{place.name}.py") for folder in getattr(above, "__path__", ())]
     return next((path for path in found if path.is_file()), None)
 
 

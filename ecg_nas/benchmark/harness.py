@@ -13,16 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_nas import methods as search_methods
 from ecg_nas import seeds
 from ecg_nas.benchmark import _code, _processes, costs
-from ecg_nas.benchmark.methods import METHODS
 from ecg_nas.benchmark.result_cache import KeptRuns
 from ecg_nas.benchmark.trace import Trace
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluator
 from ecg_nas.evaluation.table import ECG1D, TableEvaluator
-from ecg_nas.methods.base import SearchAlgorithm, Told
-from ecg_nas.methods.engine.selection import Cost
+from ecg_nas.methods.base import Cost, SearchAlgorithm, Told
 from search_spaces import Architecture
 
 BENCHMARKS: Mapping[str, tuple[str, str]] = {
@@ -33,6 +32,10 @@ BENCHMARKS: Mapping[str, tuple[str, str]] = {
     "ecg1d": ("ecg1d", ECG1D),
 }
 """Search space and data set of each benchmark."""
+
+DEFAULT = ("dcl-enas", "regularized-evolution", "random")
+
+DEFAULT_WITH_COST = ("dcl-enas", "nsga2", "random")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,7 @@ class Job:
     Attributes:
         benchmark: A name of ``BENCHMARKS``.
         table: The benchmark's table.
-        method: A name of ``METHODS``.
+        method: A name of ``ecg_nas.methods``.
         budget: Look-ups, each standing for a full training.
         seed: The search's seed.
         second: The second objective, if there is one.
@@ -100,7 +103,7 @@ def play(job: Job) -> Trace:
     """
     evaluator = _evaluator(job.table, BENCHMARKS[job.benchmark][1])
     cost = None if job.second is None else _cost(evaluator, job.second)
-    algorithm = METHODS[job.method].start(evaluator.space, job.budget, job.seed, cost)
+    algorithm = search_methods.load(job.method).start(evaluator.space, job.budget, job.seed, cost)
     started = time.perf_counter()
     outcomes = list(_search(algorithm, evaluator, job.seed))
     return Trace(
@@ -132,7 +135,7 @@ def compare(
     Args:
         name: A name of ``BENCHMARKS``.
         table: The benchmark's table.
-        methods: Names of ``METHODS``; a repeated one counts once.
+        methods: Names of ``ecg_nas.methods``; a repeated one counts once.
         budget: Look-ups a search.
         n_seeds: Searches a method.
         workers: Processes; they do not change any result but the seconds.
@@ -149,11 +152,9 @@ def compare(
         TableError: If the table cannot be read.
         RunError: If a worker process dies, or ``out`` holds runs made with other settings.
     """
-    for method in methods:
-        if method not in METHODS:
-            raise ConfigError(f"the method must be one of {', '.join(METHODS)}; got {method!r}")
-    if second is None and (alone := [m for m in methods if METHODS[m].cost == "needed"]):
-        raise ConfigError(f"{', '.join(alone)} needs a second objective: name one with --cost")
+    needing = [method for method in methods if search_methods.load(method).cost == "needed"]
+    if second is None and needing:
+        raise ConfigError(f"{', '.join(needing)} needs a second objective: name one with --cost")
     evaluator = open_table(name, table, budget=budget, seeds=n_seeds, workers=workers)
     assert table is not None
     if budget > len(evaluator):
@@ -222,14 +223,15 @@ def about(benchmark: str, evaluator: TableEvaluator, method: str) -> dict[str, A
         "metric": evaluator.metric,
         "table": evaluator.digest,
         "method": method,
-        "settings": METHODS[method].settings(),
+        "settings": search_methods.load(method).settings(),
     }
 
 
 def code(benchmark: str, method: str) -> str:
     """Return a digest of the code that a method's traces come from."""
     space_name, _ = BENCHMARKS[benchmark]
-    return _code.digest(METHODS[method].algorithm.__module__, f"search_spaces.{space_name}")
+    module = search_methods.load(method).algorithm.__module__
+    return _code.digest(module, f"search_spaces.{space_name}")
 
 
 def _kept(

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from ecg_nas import predictor as known_predictors
 from ecg_nas import seeds
 from ecg_nas.benchmark import _code, _processes
 from ecg_nas.benchmark.harness import BENCHMARKS, kept_file, open_table
-from ecg_nas.benchmark.predictors import PREDICTORS
 from ecg_nas.benchmark.result_cache import KeptRuns
 from ecg_nas.benchmark.summary import spread
 from ecg_nas.errors import ConfigError
@@ -48,7 +48,7 @@ class Job:
     Attributes:
         benchmark: A name of ``BENCHMARKS``.
         table: The benchmark's table.
-        predictor: A name of ``PREDICTORS``.
+        predictor: A name of ``ecg_nas.predictor``.
         labels: Numbers of labels to fit it to, one after the other.
         seed: Seed of the draw and of the predictor.
     """
@@ -65,7 +65,7 @@ class Ranking:
     """How a predictor ranked the table.
 
     Attributes:
-        predictor: A name of ``PREDICTORS``.
+        predictor: A name of ``ecg_nas.predictor``.
         labels: How many scores it knew.
         seed: Seed of the draw and of the predictor.
         kendall_tau: Tau-b of its predictions with the scores of all cells; ``None`` if undefined.
@@ -117,7 +117,7 @@ def rank(job: Job) -> list[Ranking]:
     """
     space_name, dataset = BENCHMARKS[job.benchmark]
     archs, scores = _cells(job.table, dataset)
-    predictor = PREDICTORS[job.predictor].start(load(space_name), job.seed)
+    predictor = known_predictors.load(job.predictor).start(load(space_name), job.seed, sharing=True)
     order = seeds.generator(job.seed, "labels").permutation(len(archs))
     unlabelled = seeds.generator(job.seed, "unlabelled").permutation(len(archs))[:N_UNLABELLED]
     started = time.perf_counter()
@@ -172,7 +172,7 @@ def compare(
     Args:
         name: A name of ``BENCHMARKS``.
         table: The benchmark's table.
-        predictors: Names of ``PREDICTORS``; a repeated one counts once.
+        predictors: Names of ``ecg_nas.predictor``; a repeated one counts once.
         labels: Numbers of labels; empty for the usual ones of the benchmark's space.
         n_seeds: Draws for each.
         workers: Processes; they do not change any result but the seconds.
@@ -254,21 +254,19 @@ def about(benchmark: str, evaluator: TableEvaluator, predictor: str) -> dict[str
         "table": evaluator.digest,
         "predictor": predictor,
         "unlabelled": N_UNLABELLED,
-        "settings": PREDICTORS[predictor].settings(),
+        "settings": known_predictors.load(predictor).settings(),
     }
 
 
 def code(benchmark: str, predictor: str) -> str:
     """Return a digest of the code that a predictor's rankings come from."""
-    return _code.digest(PREDICTORS[predictor].module, f"search_spaces.{BENCHMARKS[benchmark][0]}")
+    module = known_predictors.load(predictor).make.__module__
+    return _code.digest(module, f"search_spaces.{BENCHMARKS[benchmark][0]}")
 
 
 def _check(predictors: Sequence[str], labels: Sequence[int], n_cells: int) -> None:
     for predictor in predictors:
-        if predictor not in PREDICTORS:
-            raise ConfigError(
-                f"the predictor must be one of {', '.join(PREDICTORS)}; got {predictor!r}"
-            )
+        known_predictors.load(predictor)
     for count in labels:
         if not 2 <= count <= n_cells:
             raise ConfigError(

@@ -28,8 +28,8 @@ HEADING = "research"
     "methods",
     multiple=True,
     metavar="NAME",
-    help="A method to compare; may be given several times. Also local-search, bananas, npenas, "
-    "weaknas. [dcl-enas, regularized-evolution and random]",
+    help="A method to compare; may be given several times; a name that is none is answered with "
+    "all. [dcl-enas, regularized-evolution and random]",
 )
 @click.option("--budget", default=100, show_default=True, help="Trainings (look-ups) a search.")
 @click.option("--seeds", "n_seeds", default=10, show_default=True, help="Searches a method.")
@@ -81,8 +81,13 @@ def command(
     Example:
       ecg-nas benchmark nb201-cifar10 --table nb201.parquet --budget 50 --seeds 10 --out results
     """
-    from ecg_nas.benchmark.harness import SecondObjective, code, compare
-    from ecg_nas.benchmark.methods import DEFAULT, DEFAULT_WITH_COST
+    from ecg_nas.benchmark.harness import (
+        DEFAULT,
+        DEFAULT_WITH_COST,
+        SecondObjective,
+        code,
+        compare,
+    )
 
     methods = methods or (DEFAULT if cost is None else DEFAULT_WITH_COST)
     second = None if cost is None else SecondObjective(cost=cost, latency=latency)

@@ -64,8 +64,8 @@ def command(
       ecg-nas benchmark-predictor nb201-cifar10 --table nb201.parquet --labels 100 --seeds 5
     """
     from ecg_nas.benchmark.drawings import of_rankings
-    from ecg_nas.benchmark.predictors import PREDICTORS
     from ecg_nas.benchmark.ranking import code, compare, summarise
+    from ecg_nas.predictor import with_variants
 
     count = Count(out)
 
@@ -79,7 +79,7 @@ def command(
     evaluator, rankings = compare(
         name,
         table,
-        predictors=predictors or tuple(PREDICTORS),
+        predictors=predictors or with_variants(),
         labels=labels,
         n_seeds=n_seeds,
         workers=workers,

@@ -21,8 +21,7 @@ HEADING = "search"
 @click.option(
     "--method",
     metavar="NAME",
-    help="dcl-enas, or a rival: random, regularized-evolution, local-search, bananas, npenas or "
-    "weaknas. [dcl-enas]",
+    help="The search method; a name that is none is answered with all. [dcl-enas]",
 )
 @click.option("--budget", type=int, help="Full trainings in all; may grow on an existing run.")
 @click.option("--max-params", type=int, help="Most parameters of a network.")

@@ -4,38 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.methods._mutants import mutants_of_the_best
-from ecg_nas.methods.base import Proposal, SearchAlgorithm, check_least
-from ecg_nas.predictor.config import PathMlpConfig
+from ecg_nas.methods._guided import GuidedConfig, best_first, fitted, mutants_of_the_best
+from ecg_nas.methods.base import Method, Proposal, SearchAlgorithm
+from ecg_nas.predictor.bananas_mlp import PathMlpConfig
+from ecg_nas.predictor.base import member_scores
 from search_spaces import Architecture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BananasConfig:
+class BananasConfig(GuidedConfig):
     """Settings of BANANAS.
 
     Attributes:
-        fes_max: Full trainings in all.
-        n_init: Random architectures trained before the predictor is first used.
-        n_infill: Architectures trained between two fits of the predictor.
         n_mutants: Candidates of an infill.
         n_parents: Most architectures that are mutated for it, the best ones trained.
         predictor: Settings of the predictor.
     """
 
-    fes_max: int = 100
-    n_init: int = 10
-    n_infill: int = 10
     n_mutants: int = 100
     n_parents: int = 5
     predictor: PathMlpConfig = field(default_factory=PathMlpConfig)
-
-    def __post_init__(self) -> None:
-        check_least(self, fes_max=1, n_init=2, n_infill=1, n_mutants=1, n_parents=1)
 
 
 class Bananas(SearchAlgorithm[BananasConfig]):
@@ -57,8 +48,6 @@ class Bananas(SearchAlgorithm[BananasConfig]):
         return self._by_infill(self._infill, self._config)
 
     def _infill(self, count: int) -> list[Architecture]:
-        from ecg_nas.predictor.bananas_mlp import PathMlpPredictor  # torch takes seconds to import
-
         rng = seeds.generator(self._seed, "bananas", len(self._archive))
         mutants = mutants_of_the_best(
             self._space,
@@ -69,9 +58,11 @@ class Bananas(SearchAlgorithm[BananasConfig]):
             identity=lambda arch: arch.key,
             allowed=self._allowed,
         )
-        predictor = PathMlpPredictor(self._space, self._config.predictor, seed=self._seed)
-        predictor.fit(self._archive.architectures, self._archive.scores())
-        predicted = predictor.predict_members(mutants)
+        config = self._config.predictor
+        predictor = fitted("bananas-mlp", config, self._space, self._archive, self._seed)
+        predicted = member_scores(predictor, mutants)
         sample = rng.normal(predicted.mean(axis=0), predicted.std(axis=0))
-        order = np.argsort(-sample, kind="stable")
-        return [mutants[i] for i in order[:count]]
+        return best_first(mutants, sample)[:count]
+
+
+METHOD = Method(algorithm=Bananas, config=BananasConfig())

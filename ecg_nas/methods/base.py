@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, Generic, Literal, Protocol
 
@@ -13,10 +13,14 @@ from typing_extensions import TypeVar
 
 from ecg_nas import seeds
 from ecg_nas.errors import ConfigError
+from ecg_nas.variants import Configured
 from search_spaces import Architecture, SearchSpace
 
 Allowed = Callable[[Architecture], bool]
 """A constraint on proposals (``--max-params``, say): whether an architecture may be proposed."""
+
+Cost = Callable[[Architecture], float]
+"""What an architecture costs to run (latency, parameters); known without training, positive."""
 
 _TRIES = 2000  # draws without a new architecture after which the space counts as exhausted
 
@@ -160,6 +164,38 @@ class SearchAlgorithm(ABC, Generic[_Config]):
             fillers.sort(key=lambda p: p.architecture in picked)  # repeats last
             proposals += fillers[: count - len(picked)]
         return proposals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method(Configured):
+    """A search method with its settings. A module of this folder ends with ``METHOD = `` one.
+
+    Attributes:
+        algorithm: The class; it takes a space, settings (with ``fes_max``), ``seed`` and
+            ``allowed``.
+        cost: What it makes of a second objective, as the argument ``cost``.
+    """
+
+    algorithm: Callable[..., SearchAlgorithm]
+    cost: Literal["ignored", "taken", "needed"] = "ignored"
+
+    def __post_init__(self) -> None:
+        if "fes_max" not in (setting.name for setting in fields(self.config)):
+            raise ConfigError("the settings of a search method must have fes_max, its budget")
+
+    def start(
+        self, space: SearchSpace, budget: int, seed: int, cost: Cost | None = None
+    ) -> SearchAlgorithm:
+        """Return the method, fresh, with ``budget`` trainings to spend."""
+        second = {"cost": cost} if cost is not None and self.cost != "ignored" else {}
+        config = replace(self.config, fes_max=budget)
+        return self.algorithm(space, config, seed=seed, **second)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings as JSON-able values, without the budget."""
+        values = Configured.settings(self)
+        del values["fes_max"]
+        return values
 
 
 class Archive:

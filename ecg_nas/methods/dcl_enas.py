@@ -16,20 +16,34 @@ from __future__ import annotations
 import time
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from typing_extensions import override
 
+from ecg_nas import predictor as predictors
 from ecg_nas import seeds
 from ecg_nas.errors import ConfigError
-from ecg_nas.methods.base import Allowed, Proposal, SearchAlgorithm, Told, check_least
-from ecg_nas.methods.engine.selection import ByFront, ByScore, Candidate, Cost, Selection
-from ecg_nas.predictor.config import DclConfig
+from ecg_nas.methods.base import (
+    Allowed,
+    Cost,
+    Method,
+    Proposal,
+    SearchAlgorithm,
+    Told,
+    check_least,
+)
+from ecg_nas.methods.engine.selection import ByFront, ByScore, Candidate, Selection
+from ecg_nas.predictor import Predictor, PredictorSpec
+from ecg_nas.predictor.base import HardCoded, member_scores
+from ecg_nas.predictor.encodings.paths import HardEncoder
 from search_spaces import Architecture, SearchSpace
 
-if TYPE_CHECKING:
-    from ecg_nas.predictor.dcl import DclPredictor
+_OWN_PREDICTOR = "dcl"
+
+
+def _predictor_of(settings: Mapping[str, Any]) -> PredictorSpec:
+    return predictors.load(settings.get("predictor_name") or _OWN_PREDICTOR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +62,8 @@ class DclEnasConfig:
         population: Parents a generation; the first are the best ones trained so far.
         crossover: Probability that a child has two parents.
         n_unlabelled: Random architectures for pre-training.
-        predictor: Settings of the predictor.
+        predictor_name: Any predictor of ``ecg_nas.predictor``; ``None`` for the paper's, ``dcl``.
+        predictor: Settings of the predictor; ``None`` for its own.
     """
 
     fes_max: int = 100
@@ -67,9 +82,19 @@ class DclEnasConfig:
     population: int = 80
     crossover: float = 0.5
     n_unlabelled: int = 1000
-    predictor: DclConfig = field(default_factory=DclConfig)
+    predictor_name: str | None = None
+    predictor: Any = field(default=None, metadata={"configured_by": _predictor_of})
 
     def __post_init__(self) -> None:
+        name = self.predictor_name or _OWN_PREDICTOR
+        usual = predictors.load(name).config
+        if self.predictor is None:
+            object.__setattr__(self, "predictor", usual)
+        if not isinstance(self.predictor, type(usual)):
+            raise ConfigError(
+                f"the settings of predictor {name} must be a {type(usual).__name__}; got a "
+                f"{type(self.predictor).__name__}"
+            )
         check_least(self, fes_max=1, n_init=2, n_infill=1, t_gap=1, population=2)
         for name in ("novel_share", "crossover"):
             if not 0 <= getattr(self, name) <= 1:
@@ -101,7 +126,8 @@ class DclEnas(SearchAlgorithm[DclEnasConfig]):
     ) -> None:
         super().__init__(space, config, seed=seed, allowed=allowed)
         self._selection: Selection = ByScore() if cost is None else ByFront(cost)
-        self._predictor: DclPredictor | None = None  # rebuilt from the seed, so not in the state
+        self._predictor: Predictor | None = None  # rebuilt from the seed, so not in the state
+        self._features: HardCoded | None = None
         self._fitted_to = 0  # labels that the predictor has learnt from
         self._concordant = 0  # pairs of one infill in the predicted order, less those against it
         self._compared = 0
@@ -164,14 +190,13 @@ class DclEnas(SearchAlgorithm[DclEnasConfig]):
         self._concordant += int((signs[0] * signs[1]).sum())
         self._compared += len(above[0])
 
-    def _fine_tuned(self) -> DclPredictor:
+    def _fine_tuned(self) -> Predictor:
         """Return the predictor, fitted to all labels; pre-trained at the first call."""
         if self._predictor is None:
-            from ecg_nas.predictor.dcl import DclPredictor  # torch_geometric takes seconds
-
             rng = seeds.generator(self._seed, "unlabelled")
             unlabelled = [self._space.sample(rng) for _ in range(self._config.n_unlabelled)]
-            self._predictor = DclPredictor(self._space, self._config.predictor, seed=self._seed)
+            spec = predictors.load(self._config.predictor_name or _OWN_PREDICTOR)
+            self._predictor = spec.start(self._space, self._seed, config=self._config.predictor)
             self._predictor.pretrain(unlabelled)
         if self._fitted_to != len(self._archive):
             self._predictor.fit(self._archive.architectures, self._archive.scores())
@@ -179,7 +204,7 @@ class DclEnas(SearchAlgorithm[DclEnasConfig]):
         return self._predictor
 
     def _evolve(
-        self, predictor: DclPredictor, trained: Mapping[str, Candidate], rng: np.random.Generator
+        self, predictor: Predictor, trained: Mapping[str, Candidate], rng: np.random.Generator
     ) -> dict[str, Candidate]:
         """Return every new architecture met in ``t_gap`` generations, by key."""
         config = self._config
@@ -221,7 +246,7 @@ class DclEnas(SearchAlgorithm[DclEnasConfig]):
 
     def _pick(
         self,
-        predictor: DclPredictor,
+        predictor: Predictor,
         candidates: Mapping[str, Candidate],
         trained: Sequence[Candidate],
         count: int,
@@ -240,7 +265,7 @@ class DclEnas(SearchAlgorithm[DclEnasConfig]):
             if way == "novel":
                 key = self._most_novel(predictor, left, picked)
             elif way == "member":
-                member = int(rng.integers(self._config.predictor.encoder.members))
+                member = int(rng.integers(len(next(iter(left.values())).members)))
                 key = self._selection.best(left, known, member=member)
             else:
                 key = self._selection.best(left, known)
@@ -249,7 +274,7 @@ class DclEnas(SearchAlgorithm[DclEnasConfig]):
 
     def _most_novel(
         self,
-        predictor: DclPredictor,
+        predictor: Predictor,
         candidates: Mapping[str, Candidate],
         picked: Sequence[Candidate],
     ) -> str:
@@ -264,17 +289,38 @@ class DclEnas(SearchAlgorithm[DclEnasConfig]):
         promising = [
             c.architecture for c in ranked[: max(1, int(len(ranked) * self._config.novel_share))]
         ]
-        codes = predictor.hard_codes(promising)
+        coder = self._coder(predictor)
+        codes = coder.hard_codes(promising)
         tried = self._archive.architectures[self._config.n_init :]
         tried += [candidate.architecture for candidate in picked]
-        times = predictor.hard_codes(tried).sum(axis=0) if tried else np.zeros(codes.shape[1])
+        times = coder.hard_codes(tried).sum(axis=0) if tried else np.zeros(codes.shape[1])
         least = np.where(codes > 0, times, np.inf).min(axis=1)
         return promising[int(least.argmin())].key  # of equals, the best predicted
 
+    def _coder(self, predictor: Predictor) -> HardCoded:
+        """Return what knows the features of architectures: the predictor, if it can be asked."""
+        if isinstance(predictor, HardCoded):
+            return predictor
+        if self._features is None:
+            self._features = HardEncoder(self._space)
+        return self._features
 
-def _predicted(predictor: DclPredictor, archs: Sequence[Architecture]) -> dict[str, Candidate]:
-    scores = predictor.predict_members(archs)
+
+def _predicted(predictor: Predictor, archs: Sequence[Architecture]) -> dict[str, Candidate]:
+    scores = member_scores(predictor, archs)
     return {
         arch.key: Candidate(arch, members, float(members.mean()))
         for arch, members in zip(archs, scores.T, strict=True)
     }
+
+
+METHOD = Method(
+    algorithm=DclEnas,
+    config=DclEnasConfig(),
+    cost="taken",
+    # Ablations: one stage left out.
+    variants={
+        "no-pretraining": {"predictor": {"pretraining": False}},
+        "regression": {"predictor": {"objective": "regression"}},
+    },
+)

@@ -11,7 +11,15 @@ import numpy as np
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.methods.base import Allowed, Proposal, SearchAlgorithm, Told, check_least, draw_new
+from ecg_nas.methods.base import (
+    Allowed,
+    Method,
+    Proposal,
+    SearchAlgorithm,
+    Told,
+    check_least,
+    draw_new,
+)
 from search_spaces import Architecture, SearchSpace
 
 
@@ -102,3 +110,6 @@ class LocalSearch(SearchAlgorithm[LocalSearchConfig]):
                 break
             found[neighbour.key] = neighbour
         return list(found.values())
+
+
+METHOD = Method(algorithm=LocalSearch, config=LocalSearchConfig())

@@ -10,9 +10,8 @@ from typing_extensions import override
 
 from ecg_nas import seeds
 from ecg_nas.errors import ConfigError
-from ecg_nas.methods.base import Allowed, Proposal, SearchAlgorithm, draw_new
+from ecg_nas.methods.base import Allowed, Cost, Method, Proposal, SearchAlgorithm, draw_new
 from ecg_nas.methods.engine import pareto
-from ecg_nas.methods.engine.selection import Cost
 from search_spaces import Architecture, SearchSpace
 
 
@@ -103,3 +102,6 @@ class Nsga2(SearchAlgorithm[Nsga2Config]):
         if rng.random() < self._config.mutation or child.key in self._archive:
             child = self._space.mutate(child, rng)
         return child
+
+
+METHOD = Method(algorithm=Nsga2, config=Nsga2Config(), cost="needed")

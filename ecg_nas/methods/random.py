@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from ecg_nas.methods.base import Proposal, SearchAlgorithm
+from ecg_nas.methods.base import Method, Proposal, SearchAlgorithm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +28,6 @@ class RandomSearch(SearchAlgorithm[RandomSearchConfig]):
     @override
     def ask(self) -> list[Proposal]:
         return self._random(min(self._config.n_batch, self._left), "initial")
+
+
+METHOD = Method(algorithm=RandomSearch, config=RandomSearchConfig())

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from ecg_nas import seeds
 from ecg_nas.errors import ConfigError
-from ecg_nas.methods.base import Proposal, SearchAlgorithm, draw_new
+from ecg_nas.methods.base import Method, Proposal, SearchAlgorithm, draw_new
 from search_spaces import Architecture
 
 
@@ -75,3 +75,6 @@ class RegularizedEvolution(SearchAlgorithm[RegularizedEvolutionConfig]):
         drawn = rng.choice(n_alive, size=self._config.tournament, replace=False)
         best: int = max(drawn.tolist(), key=lambda i: scores[i])
         return alive[best]
+
+
+METHOD = Method(algorithm=RegularizedEvolution, config=RegularizedEvolutionConfig())

@@ -6,38 +6,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-import numpy as np
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.methods.base import Allowed, Proposal, SearchAlgorithm, check_least
-from ecg_nas.predictor.config import WeakMlpConfig
+from ecg_nas.methods._guided import GuidedConfig, best_first, fitted
+from ecg_nas.methods.base import Allowed, Method, Proposal, SearchAlgorithm
+from ecg_nas.predictor.weaknas_mlp import WeakMlpConfig
 from search_spaces import Architecture, SearchSpace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WeakNasConfig:
+class WeakNasConfig(GuidedConfig):
     """Settings of WeakNAS.
 
     Attributes:
-        fes_max: Full trainings in all.
-        n_init: Random architectures trained before the predictor is first used.
-        n_infill: Architectures trained between two fits of the predictor.
         n_top: Architectures that the predictor puts first, among which an infill is drawn.
         n_pool: Most architectures that are ranked: all of the space if they are no more and it
             can list them, random ones otherwise.
         predictor: Settings of the predictor.
     """
 
-    fes_max: int = 100
-    n_init: int = 10
-    n_infill: int = 10
     n_top: int = 100
     n_pool: int = 20_000
     predictor: WeakMlpConfig = field(default_factory=WeakMlpConfig)
-
-    def __post_init__(self) -> None:
-        check_least(self, fes_max=1, n_init=2, n_infill=1, n_top=1, n_pool=1)
 
 
 class WeakNas(SearchAlgorithm[WeakNasConfig]):
@@ -69,14 +60,11 @@ class WeakNas(SearchAlgorithm[WeakNasConfig]):
         return self._by_infill(self._infill, self._config)
 
     def _infill(self, count: int) -> list[Architecture]:
-        from ecg_nas.predictor.weaknas_mlp import WeakMlpPredictor  # torch takes seconds to import
-
         if self._pool is None:
             self._pool = self._drawn()
-        predictor = WeakMlpPredictor(self._space, self._config.predictor, seed=self._seed)
-        predictor.fit(self._archive.architectures, self._archive.scores())
-        order = np.argsort(-predictor.predict(self._pool), kind="stable")
-        ranked = filter(self._allowed, (self._pool[i] for i in order))
+        config = self._config.predictor
+        predictor = fitted("weaknas-mlp", config, self._space, self._archive, self._seed)
+        ranked = filter(self._allowed, best_first(self._pool, predictor.predict(self._pool)))
         top = islice(ranked, self._config.n_top)
         new = [arch for arch in top if arch.key not in self._archive]
         if len(new) < count:  # then the next best ones, as in the authors' code
@@ -93,3 +81,6 @@ class WeakNas(SearchAlgorithm[WeakNasConfig]):
         rng = seeds.generator(self._seed, "pool")
         drawn = (self._space.sample(rng) for _ in range(n_pool))
         return list({arch.key: arch for arch in drawn}.values())
+
+
+METHOD = Method(algorithm=WeakNas, config=WeakNasConfig())

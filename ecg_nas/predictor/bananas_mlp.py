@@ -1,92 +1,42 @@
-"""BANANAS's predictor: an ensemble of multi-layer perceptrons on the path encoding.
-
-References:
-    White, Neiswanger, Savani, *BANANAS: Bayesian Optimization with Neural Architectures for
-    Neural Architecture Search*, AAAI 2021, doi:10.1609/aaai.v35i12.17233 (arXiv 1910.11858).
-"""
+"""BANANAS's predictor: settings here, the ensemble in ``networks.path_mlp``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-from typing_extensions import override
-
-from ecg_nas import seeds
-from ecg_nas.predictor._codes import path_presence
-from ecg_nas.predictor._isolation import isolated
-from ecg_nas.predictor._members import MemberMlp
-from ecg_nas.predictor.base import Predictor, check_labels, unfitted
-from ecg_nas.predictor.config import PathMlpConfig
-from search_spaces import Architecture, SearchSpace
-
-_CHUNK = 1024  # architectures a forward pass
+from ecg_nas.predictor.base import Predictor, PredictorSpec
+from search_spaces import SearchSpace
 
 
-class PathMlpPredictor(Predictor):
-    """Networks, encoding and training are the paper's, with these differences.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathMlpConfig:
+    """Settings of BANANAS's predictor, as in its paper and its authors' code.
 
-    The loss is the mean absolute error, as in the authors' code: the paper divides each error by
-    the label's distance to a known bound of all scores, and here none is known. Labels are
-    standardised, since a score may have any scale. Choices outside the cell, of which the paper
-    has none, are put behind the paths.
+    Attributes:
+        members: Networks of the ensemble.
+        layers: Hidden layers of each.
+        width: Of the hidden layers.
+        epochs: Passes over the labels.
+        batch: Architectures a step.
+        rate: Adam's learning rate.
+        max_codes: Most paths that the encoding tells apart, the shortest first.
     """
 
-    def __init__(self, space: SearchSpace, config: PathMlpConfig, *, seed: int) -> None:
-        self._space = space
-        self._config = config
-        self._seed = seed
-        self._network: MemberMlp | None = None
-
-    @override
-    def fit(self, archs: Sequence[Architecture], scores: Sequence[float]) -> None:
-        check_labels(archs, scores)
-        config, x, y = self._config, self._encoded(archs), np.array(scores)
-        with isolated(seeds.derive(self._seed, "path mlp", len(archs))):
-            network = MemberMlp(
-                config.members, x.shape[1], layers=config.layers, width=config.width
-            )
-            targets = torch.from_numpy((y - y.mean()) / y.std()).float()
-            _train(network, x, targets, config)
-        self._network = network
-
-    @override
-    def predict(self, archs: Sequence[Architecture]) -> NDArray[np.float64]:
-        mean: NDArray[np.float64] = self.predict_members(archs).mean(axis=0)
-        return mean
-
-    def predict_members(self, archs: Sequence[Architecture]) -> NDArray[np.float64]:
-        """Return each member's scores, ``(members, n)``.
-
-        Raises:
-            ValueError: If the predictor has not been fitted.
-        """
-        if self._network is None:
-            raise unfitted()
-        members = self._config.members
-        parts = [np.zeros((members, 0))]
-        with isolated(0), torch.no_grad():
-            for start in range(0, len(archs), _CHUNK):
-                x = self._encoded(archs[start : start + _CHUNK]).expand(members, -1, -1)
-                parts.append(self._network(x).double().numpy())
-        return np.concatenate(parts, axis=1)
-
-    def _encoded(self, archs: Sequence[Architecture]) -> Tensor:
-        return torch.from_numpy(path_presence(self._space, archs, limit=self._config.max_codes))
+    members: int = 5
+    layers: int = 10
+    width: int = 20
+    epochs: int = 150
+    batch: int = 32
+    rate: float = 1e-2
+    max_codes: int = 1000
 
 
-def _train(network: MemberMlp, x: Tensor, targets: Tensor, config: PathMlpConfig) -> None:
-    optimizer = torch.optim.Adam(
-        network.parameters(), lr=config.rate, betas=(0.9, 0.99), fused=True
+def _make(space: SearchSpace, config: PathMlpConfig, *, seed: int) -> Predictor:
+    from ecg_nas.predictor.networks.path_mlp import (
+        PathMlpPredictor,  # torch takes seconds to import
     )
-    for _ in range(config.epochs):
-        order = torch.stack([torch.randperm(len(targets)) for _ in range(config.members)])
-        for start in range(0, len(targets), config.batch):
-            rows = order[:, start : start + config.batch]
-            loss = (network(x[rows]) - targets[rows]).abs().mean(dim=1).sum()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+
+    return PathMlpPredictor(space, config, seed=seed)
+
+
+PREDICTOR = PredictorSpec(make=_make, config=PathMlpConfig())

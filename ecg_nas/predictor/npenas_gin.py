@@ -1,162 +1,49 @@
-"""NPENAS's predictor: a graph isomorphism network that regresses the score.
-
-References:
-    Wei, Niu, Tang, Wang, Hu, Liang, *NPENAS: Neural Predictor Guided Evolution for Neural
-    Architecture Search*, IEEE Transactions on Neural Networks and Learning Systems 2022,
-    doi:10.1109/TNNLS.2022.3151160 (arXiv 2003.12857): NPENAS-NP.
-"""
+"""NPENAS's predictor: settings here, the network in ``networks.gin``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from typing_extensions import override
-
-from ecg_nas import seeds
-from ecg_nas.predictor._encoder import graph_layer
-from ecg_nas.predictor._isolation import isolated
-from ecg_nas.predictor._paths import Encoded, HardEncoder
-from ecg_nas.predictor.base import Predictor, check_labels, unfitted
-from ecg_nas.predictor.config import GinConfig
-from search_spaces import Architecture, SearchSpace
-
-_RANGE = (0.1, 0.9)  # of the sigmoid, onto which the labels are laid
-_CHUNK = 256  # architectures a forward pass
-_Cells = tuple[Tensor, Tensor, Tensor]  # nodes, adjacency, settings
+from ecg_nas.predictor.base import Predictor, PredictorSpec
+from ecg_nas.predictor.encodings.paths import HardEncoder, shared_encoder
+from search_spaces import SearchSpace
 
 
-class GinPredictor(Predictor):
-    """Layers, loss and training are the paper's and its authors' code's, with these differences.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GinConfig:
+    """Settings of NPENAS's predictor, as in its paper and its authors' code.
 
-    That code predicts a validation error in per cent as 100 times a sigmoid; here the labels are
-    laid onto a part of the sigmoid's range, since a score may have any scale. Choices outside the
-    cell, of which the paper has none, go in behind the graph layers. The graph is the space's,
-    without dead nodes. The cosine ends where training does (that code's may turn and rise again).
+    Attributes:
+        layers: Graph layers.
+        width: Of the graph layers' node vectors.
+        head_width: Of the hidden layer behind them.
+        dropout: Before the last layer.
+        epochs: Passes over the labels.
+        batch: Architectures a step.
+        rate: Adam's first learning rate, let down to 0 along a cosine; biases learn twice as fast.
+        weight_decay: Of all weights but biases.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        config: GinConfig,
-        *,
-        seed: int,
-        encoder: HardEncoder | None = None,
-    ) -> None:
-        """Start without any knowledge.
-
-        Args:
-            space: Of the architectures.
-            config: The settings.
-            seed: Of everything random.
-            encoder: One of ``space`` to share with other predictors; ``None`` for its own.
-        """
-        self._config = config
-        self._seed = seed
-        self._encoder = HardEncoder(space) if encoder is None else encoder
-        self._network: _Gin | None = None
-
-    @override
-    def fit(self, archs: Sequence[Architecture], scores: Sequence[float]) -> None:
-        check_labels(archs, scores)
-        cells = _tensors(self._encoder.encode(archs))
-        with isolated(seeds.derive(self._seed, "gin", len(archs))):
-            network = _Gin(cells[0].shape[2], cells[2].shape[1], self._config)
-            _train(network, cells, torch.tensor(scores, dtype=torch.float64), self._config)
-        self._network = network.eval()
-
-    @override
-    def predict(self, archs: Sequence[Architecture]) -> NDArray[np.float64]:
-        if self._network is None:
-            raise unfitted()
-        parts = [np.zeros(0)]
-        with isolated(0), torch.no_grad():
-            for start in range(0, len(archs), _CHUNK):
-                cells = _tensors(self._encoder.encode(archs[start : start + _CHUNK]))
-                parts.append(self._network(cells).double().numpy())
-        return np.concatenate(parts)
+    layers: int = 3
+    width: int = 32
+    head_width: int = 16
+    dropout: float = 0.1
+    epochs: int = 300
+    batch: int = 16
+    rate: float = 5e-3
+    weight_decay: float = 1e-4
 
 
-class _GinLayer(nn.Module):
-    """A graph layer, ReLU, and normalisation over the nodes that are there."""
+def _make(
+    space: SearchSpace, config: GinConfig, *, seed: int, encoder: HardEncoder | None = None
+) -> Predictor:
+    from ecg_nas.predictor.networks.gin import GinPredictor  # torch takes seconds to import
 
-    def __init__(self, n_in: int, width: int) -> None:
-        super().__init__()
-        inner = nn.Sequential(nn.Linear(n_in, width), nn.ReLU(), nn.Linear(width, width))
-        self.graph = graph_layer(inner)
-        self.norm = nn.BatchNorm1d(width)
-
-    def forward(self, x: Tensor, adjacency: Tensor, present: Tensor) -> Tensor:
-        new = torch.relu(self.graph(x, adjacency))
-        out = torch.zeros_like(new)
-        out[present] = self.norm(new[present])
-        return out
+    return GinPredictor(space, config, seed=seed, encoder=encoder)
 
 
-class _Gin(nn.Module):
-    def __init__(self, kinds: int, n_settings: int, config: GinConfig) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(
-            _GinLayer(kinds if depth == 0 else config.width, config.width)
-            for depth in range(config.layers)
-        )
-        self.hidden = nn.Linear(config.width + n_settings, config.head_width)
-        self.dropout = nn.Dropout(config.dropout)
-        self.last = nn.Linear(config.head_width, 1)
-        for layer in (self.hidden, self.last):
-            nn.init.kaiming_uniform_(layer.weight, a=1)
-            nn.init.zeros_(layer.bias)
-
-    def forward(self, cells: _Cells) -> Tensor:
-        """Return ``(cells,)`` in 0..1."""
-        x, adjacency, settings = cells
-        present = x.sum(dim=2) > 0
-        into = adjacency.transpose(1, 2)  # a node hears of those with an edge to it
-        for layer in self.layers:
-            x = layer(x, into, present)
-        mean = x.sum(dim=1) / present.sum(dim=1, keepdim=True)
-        hidden = torch.relu(self.hidden(torch.cat([mean, settings], dim=1)))
-        return torch.sigmoid(self.last(self.dropout(hidden)))[:, 0]
-
-
-def _train(network: _Gin, cells: _Cells, scores: Tensor, config: GinConfig) -> None:
-    nodes, adjacency, settings = cells
-    low, high = _RANGE
-    share = (scores - scores.min()) / (scores.max() - scores.min())
-    targets = (low + (high - low) * share).float()
-    named = list(network.named_parameters())
-    optimizer = torch.optim.Adam(
-        [
-            {"params": [p for name, p in named if "bias" in name], "lr": 2 * config.rate},
-            {
-                "params": [p for name, p in named if "bias" not in name],
-                "lr": config.rate,
-                "weight_decay": config.weight_decay,
-            },
-        ],
-        betas=(0.0, 0.9),
-        fused=True,
-    )
-    n_batches = -(-len(targets) // config.batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs * n_batches)
-    for _ in range(config.epochs):
-        order = torch.randperm(len(targets))
-        for start in range(0, len(order), config.batch):
-            rows = order[start : start + config.batch]
-            predicted = network((nodes[rows], adjacency[rows], settings[rows]))
-            loss = nn.functional.mse_loss(predicted, targets[rows])
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-
-
-def _tensors(encoded: Encoded) -> _Cells:
-    return (
-        torch.from_numpy(encoded.nodes),
-        torch.from_numpy(encoded.adjacency),
-        torch.from_numpy(encoded.settings),
-    )
+PREDICTOR = PredictorSpec(
+    make=_make,
+    config=GinConfig(),
+    shared=lambda space: {"encoder": shared_encoder(space)},
+)

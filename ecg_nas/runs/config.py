@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,10 +11,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from data_prep.store.request import DataRequest
+from ecg_nas import methods
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.config import EarlyConfig, InheritConfig
 from ecg_nas.evaluation.folds import FoldConfig
-from ecg_nas.methods.base import Allowed, SearchAlgorithm
+from ecg_nas.methods.base import Allowed, Method, SearchAlgorithm
 from ecg_nas.runs import data_settings
 from ecg_nas.runs.data_settings import DEFAULT
 from ecg_nas.settings import differing
@@ -23,17 +23,6 @@ from ecg_nas.training.config import EngineConfig, TrainConfig
 from search_spaces import SearchSpace, available, load
 
 _T = TypeVar("_T")
-
-METHODS: Mapping[str, tuple[str, str]] = {
-    "dcl-enas": ("ecg_nas.methods.dcl_enas", "DclEnas"),
-    "random": ("ecg_nas.methods.random", "RandomSearch"),
-    "regularized-evolution": ("ecg_nas.methods.regularized_evolution", "RegularizedEvolution"),
-    "local-search": ("ecg_nas.methods.local_search", "LocalSearch"),
-    "bananas": ("ecg_nas.methods.bananas", "Bananas"),
-    "npenas": ("ecg_nas.methods.npenas", "Npenas"),
-    "weaknas": ("ecg_nas.methods.weaknas", "WeakNas"),
-}
-"""Module and class of each method; its settings are ``<class>Config`` beside it."""
 
 DEFAULT_METHOD = "dcl-enas"
 
@@ -199,9 +188,7 @@ def resolve(
     settings = {name: value for name, value in merged.items() if name not in data_settings.KEYS}
     settings["data"] = data_settings.overlaid(data_settings.overlaid(DEFAULT, read), given)
     # A preset speaks of the default method's settings; another method takes those it knows.
-    config_class = _config_class(
-        settings.get("method", RunConfig.__dataclass_fields__["method"].default)
-    )
+    config_class = type(_method(settings.get("method", DEFAULT_METHOD)).config)
     known = {f.name for f in dataclasses.fields(config_class)}
     algorithm = {
         name: value
@@ -220,9 +207,9 @@ def from_json(settings: Mapping[str, Any]) -> RunConfig:
     current = data_settings.migrated(settings)
     rest = {name: value for name, value in current.items() if name != "algorithm"}
     config = _checked(RunConfig, rest, "")
-    algorithm = _checked(
-        _config_class(config.method), settings.get("algorithm") or {}, "algorithm."
-    )
+    method = _method(config.method)
+    given = _merged(method.changes, settings.get("algorithm") or {})
+    algorithm = _checked(type(method.config), given, "algorithm.")
     algorithm = dataclasses.replace(algorithm, fes_max=config.budget)
     return dataclasses.replace(config, algorithm=algorithm)
 
@@ -255,20 +242,18 @@ def algorithm(config: RunConfig, space: SearchSpace, allowed: Allowed | None) ->
         space: Where it searches.
         allowed: Which architectures it may propose; ``None`` for all.
     """
-    module, name = METHODS[config.method]
-    made = getattr(importlib.import_module(module), name)(
-        space, config.algorithm, seed=config.seed, allowed=allowed
-    )
-    assert isinstance(made, SearchAlgorithm)
-    return made
+    method = _method(config.method)
+    return method.algorithm(space, config.algorithm, seed=config.seed, allowed=allowed)
 
 
-def _config_class(method: str) -> type[Any]:
-    if method not in METHODS:
-        raise ConfigError(f"the method must be one of {', '.join(METHODS)}; got {method!r}")
-    module, name = METHODS[method]
-    found: type[Any] = getattr(importlib.import_module(module), f"{name}Config")
-    return found
+def _method(name: str) -> Method:
+    method = methods.load(str(name))  # which is not checked yet
+    if method.cost == "needed":
+        raise ConfigError(
+            f"the method must do with one objective, the score; {name} needs a second one: "
+            f"choose another, such as {DEFAULT_METHOD}"
+        )
+    return method
 
 
 def _checked(cls: type[_T], values: Mapping[str, Any], prefix: str) -> _T:
@@ -277,7 +262,7 @@ def _checked(cls: type[_T], values: Mapping[str, Any], prefix: str) -> _T:
 
     faults = [f"{prefix}{name} is no setting" for name in _unknown(cls, values)]
     try:
-        made = TypeAdapter(cls).validate_python(dict(values))
+        made = TypeAdapter(cls).validate_python(_configured(cls, values, prefix))
     except ValidationError as error:
         for detail in error.errors():
             where = ".".join(str(part) for part in detail["loc"])
@@ -288,6 +273,18 @@ def _checked(cls: type[_T], values: Mapping[str, Any], prefix: str) -> _T:
     if faults or made is None:
         raise ConfigError(f"the settings must be right; {'; '.join(faults)}")
     return made
+
+
+def _configured(cls: type[Any], values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return ``values`` with those parts checked whose type another value decides."""
+    result = dict(values)
+    for part in dataclasses.fields(cls):
+        decided_by = part.metadata.get("configured_by")
+        if decided_by is not None and isinstance(values.get(part.name), Mapping):
+            plugin = decided_by(values)
+            given = _merged(plugin.changes, values[part.name])
+            result[part.name] = _checked(type(plugin.config), given, f"{prefix}{part.name}.")
+    return result
 
 
 def _unknown(cls: type[Any], values: Mapping[str, Any], path: str = "") -> Iterator[str]:

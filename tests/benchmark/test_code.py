@@ -1,5 +1,6 @@
 import ast
 
+from ecg_nas import methods
 from ecg_nas.benchmark import _code
 from ecg_nas.benchmark.harness import code
 
@@ -65,3 +66,19 @@ def test_imports_are_followed_wherever_they_are(tmp_path, monkeypatch):
 def test_methods_do_not_share_a_digest_unless_they_share_the_code():
     assert code("nb201-cifar10", "dcl-enas") == code("nb201-cifar10", "dcl-enas:regression")
     assert code("nb201-cifar10", "dcl-enas") != code("nb201-cifar10", "random")
+
+
+def test_a_plug_in_from_elsewhere_counts_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(tmp_path)])
+    plugin = tmp_path / "mine.py"
+
+    def digest():
+        _code.digest.cache_clear()
+        return _code.digest("ecg_nas.methods.mine")
+
+    nothing = digest()
+    plugin.write_text("x = 1\n")
+    first = digest()
+    plugin.write_text("x = 2\n")
+    assert len({nothing, first, digest()}) == 3
+    _code.digest.cache_clear()

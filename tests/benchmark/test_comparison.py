@@ -5,11 +5,11 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
 import pytest
+from plugin_doubles import GivenPlugins
 from tables import nb201_ops, write_ecg1d, write_nb101, write_nb201
 
-from ecg_nas.benchmark import harness
-from ecg_nas.benchmark.harness import compare
-from ecg_nas.benchmark.methods import DEFAULT, METHODS
+from ecg_nas import methods
+from ecg_nas.benchmark.harness import DEFAULT, DEFAULT_WITH_COST, compare
 from ecg_nas.benchmark.summary import regret_curve, summarise
 from ecg_nas.benchmark.trace import Trace
 from ecg_nas.errors import ConfigError, RunError, TableError
@@ -88,9 +88,10 @@ def test_what_was_done_before_a_kill_is_kept(table, tmp_path):
 
 def test_runs_of_other_settings_or_another_table_are_not_mixed(table, tmp_path, monkeypatch):
     run(table, methods=("random", QUICK[1]), n_seeds=1, out=tmp_path)
-    usual = METHODS[QUICK[1]]
+    usual = methods.load(QUICK[1])
     changed = dataclasses.replace(usual, config=dataclasses.replace(usual.config, population=7))
-    monkeypatch.setattr(harness, "METHODS", METHODS | {QUICK[1]: changed})
+    plugins = {"random": methods.load("random"), QUICK[1]: changed}
+    monkeypatch.setattr(methods, "_REGISTRY", GivenPlugins("method", plugins))
     with pytest.raises(RunError, match=r"evolution.json.*settings.population \(.*now 7"):
         run(table, n_seeds=2, out=tmp_path)
     values = pyarrow.parquet.read_table(table)
@@ -111,7 +112,7 @@ def test_a_damaged_run_is_named(table, tmp_path):
 
 
 def test_the_default_methods_exist():
-    assert set(DEFAULT) < set(METHODS)
+    assert set(DEFAULT) | set(DEFAULT_WITH_COST) < set(methods.available())
 
 
 def trace(method, seed, scores):
@@ -159,7 +160,7 @@ def test_the_summary_worked_out_by_hand():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"methods": ["tabu"]}, "dcl-enas, random"),
+        ({"methods": ["tabu"]}, "bananas, dcl-enas, local-search"),
         ({"budget": 0}, "budget must be at least 1"),
         ({"n_seeds": 0}, "seeds must be at least 1"),
         ({"workers": 0}, "workers must be at least 1"),

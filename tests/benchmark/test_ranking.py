@@ -3,26 +3,36 @@ import json
 import numpy as np
 import predictor_doubles
 import pytest
+from plugin_doubles import GivenPlugins
 from tables import nb201_ops, write_nb201
 
-from ecg_nas.benchmark import predictors, ranking
-from ecg_nas.benchmark.predictors import PREDICTORS, Ranker
+from ecg_nas import predictor as predictors
+from ecg_nas.benchmark import ranking
 from ecg_nas.benchmark.ranking import Ranking, compare, kendall_tau, summarise
 from ecg_nas.errors import ConfigError, RunError, TableError
+from ecg_nas.predictor import PredictorSpec
 from search_spaces import load, nasbench201
+
+OURS = predictors._REGISTRY
 
 
 def double(noise):
     config = predictor_doubles.CountingConfig(noise=noise)
-    return Ranker("predictor_doubles", "Counting", config)
+    return PredictorSpec(make=predictor_doubles.Counting, config=config)
 
 
 @pytest.fixture(autouse=True)
 def doubles(monkeypatch):
     known = {"exact": double(0.0), "noisy": double(20.0)}
-    monkeypatch.setattr(ranking, "PREDICTORS", known)
+    monkeypatch.setattr(predictors, "_REGISTRY", GivenPlugins("predictor", known))
     monkeypatch.setattr(predictor_doubles.Counting, "calls", [])
     return known
+
+
+@pytest.fixture
+def every_predictor(doubles, monkeypatch):
+    """Those of the package, in place of the doubles."""
+    monkeypatch.setattr(predictors, "_REGISTRY", OURS)
 
 
 @pytest.fixture(scope="module")
@@ -150,20 +160,21 @@ def test_wrong_settings_are_refused(table, change, message):
         run(table.with_name("none.parquet"))
 
 
-@pytest.mark.parametrize("name", PREDICTORS)
-def test_a_predictor_of_the_list_starts_and_says_its_settings(name):
-    predictor = PREDICTORS[name].start(load("nasbench201"), 3)
-    assert type(predictor).__name__ == PREDICTORS[name].name
-    json.dumps(PREDICTORS[name].settings())
-    assert ranking._code.digest(PREDICTORS[name].module)
+@pytest.mark.parametrize("name", predictors.with_variants())
+def test_a_predictor_of_the_list_starts_and_says_its_settings(name, every_predictor):
+    spec = predictors.load(name)
+    assert isinstance(spec.start(load("nasbench201"), 3), predictors.Predictor)
+    json.dumps(spec.settings())
+    assert ranking.code("nb201-cifar10", name)
 
 
-def test_a_process_encodes_a_cell_once():
+def test_a_process_encodes_a_cell_once(every_predictor):
     space = load("nasbench201")
     archs = [nasbench201.from_index(index) for index in range(0, 15_625, 1000)]
-    first, second = (PREDICTORS["dcl:no-pretraining"].start(space, seed) for seed in (0, 1))
+    spec = predictors.load("dcl:no-pretraining")
+    first, second = (spec.start(space, seed, sharing=True) for seed in (0, 1))
     first.fit(archs, list(range(len(archs))))
-    [encoder] = predictors._encoder(space).values()
+    [encoder] = spec.shared(space).values()
     rows = dict(encoder._rows)
     second.fit(archs, list(range(len(archs))))
     assert all(encoder._rows[key] is row for key, row in rows.items())
@@ -171,8 +182,7 @@ def test_a_process_encodes_a_cell_once():
 
 
 @pytest.mark.real
-def test_dcl_ranks_nasbench201_far_better_than_chance(data_dir, monkeypatch):
-    monkeypatch.setattr(ranking, "PREDICTORS", PREDICTORS)
+def test_dcl_ranks_nasbench201_far_better_than_chance(data_dir, every_predictor):
     table = data_dir / "nb201" / "nb201.parquet"
     _, [found] = run(table, names=("dcl:no-pretraining",), labels=(50,), n_seeds=1)
     assert found.kendall_tau > 0.6

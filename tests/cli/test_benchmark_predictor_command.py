@@ -4,12 +4,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from plugin_doubles import GivenPlugins
 from tables import write_ecg1d, write_nb201
 
-from ecg_nas.benchmark import predictors, ranking
-from ecg_nas.benchmark.predictors import Ranker
+from ecg_nas import predictor
 from ecg_nas.cli import main
-from ecg_nas.predictor.base import Predictor
+from ecg_nas.predictor import Predictor, PredictorSpec
 
 
 @dataclass
@@ -41,9 +41,8 @@ def table(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def one_predictor(monkeypatch):
-    known = {"constant": Ranker(__name__, "Constant", NoConfig())}
-    for module in (predictors, ranking):
-        monkeypatch.setattr(module, "PREDICTORS", known)
+    known = {"constant": PredictorSpec(make=Constant, config=NoConfig())}
+    monkeypatch.setattr(predictor, "_REGISTRY", GivenPlugins("predictor", known))
 
 
 def invoke(*arguments):

@@ -9,9 +9,9 @@ from ecg_nas.evaluation.landscape import SyntheticEvaluator
 from ecg_nas.methods.base import Told
 from ecg_nas.methods.dcl_enas import DclEnas, DclEnasConfig
 from ecg_nas.methods.random import RandomSearch, RandomSearchConfig
-from ecg_nas.predictor._paths import HardEncoder
-from ecg_nas.predictor.config import DclConfig, EncoderConfig
-from ecg_nas.predictor.dcl import DclPredictor
+from ecg_nas.predictor.dcl import DclConfig, EncoderConfig
+from ecg_nas.predictor.encodings.paths import HardEncoder
+from ecg_nas.predictor.networks.contrastive import DclPredictor
 from search_spaces import load
 
 SPACE = load("ecg1d")

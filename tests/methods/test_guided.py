@@ -5,14 +5,16 @@ import pytest
 
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.landscape import SyntheticEvaluator
-from ecg_nas.methods._mutants import mutants_of_the_best
+from ecg_nas.methods._guided import mutants_of_the_best
 from ecg_nas.methods.bananas import Bananas, BananasConfig
 from ecg_nas.methods.base import Archive, Told
 from ecg_nas.methods.npenas import Npenas, NpenasConfig
 from ecg_nas.methods.random import RandomSearch, RandomSearchConfig
 from ecg_nas.methods.weaknas import WeakNas, WeakNasConfig
-from ecg_nas.predictor.config import GinConfig, PathMlpConfig, WeakMlpConfig
-from ecg_nas.predictor.weaknas_mlp import WeakMlpPredictor
+from ecg_nas.predictor.bananas_mlp import PathMlpConfig
+from ecg_nas.predictor.networks.adjacency_mlp import WeakMlpPredictor
+from ecg_nas.predictor.npenas_gin import GinConfig
+from ecg_nas.predictor.weaknas_mlp import WeakMlpConfig
 from search_spaces import load
 
 SPACE = load("nasbench201")

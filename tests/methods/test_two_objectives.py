@@ -9,7 +9,7 @@ from ecg_nas.methods.engine import pareto
 from ecg_nas.methods.engine.selection import ByFront, ByScore, Candidate
 from ecg_nas.methods.nsga2 import Nsga2, Nsga2Config
 from ecg_nas.methods.random import RandomSearch, RandomSearchConfig
-from ecg_nas.predictor.config import DclConfig, EncoderConfig
+from ecg_nas.predictor.dcl import DclConfig, EncoderConfig
 from search_spaces import load
 from search_spaces.nasbench201 import from_ops
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ecg_nas.predictor._codes import adjacency_code, path_presence
+from ecg_nas.predictor.encodings.codes import adjacency_code, path_presence
 from search_spaces import load
 from search_spaces.nasbench201 import from_ops
 

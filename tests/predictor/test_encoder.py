@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from ecg_nas.predictor._encoder import (
+from ecg_nas.predictor.encodings.paths import HardEncoder
+from ecg_nas.predictor.networks._encoder import (
     EncoderConfig,
     GraphBatch,
     GraphEncoder,
     RankingNetwork,
     graph_batch,
 )
-from ecg_nas.predictor._paths import HardEncoder
 from search_spaces import load
 
 CONFIG = EncoderConfig(members=3, width=8, layers=2, head_width=8, projection=4)

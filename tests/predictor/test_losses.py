@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ecg_nas.predictor import _losses
+from ecg_nas.predictor.networks import _losses
 
 
 def test_the_nearest_are_positives_and_never_oneself():

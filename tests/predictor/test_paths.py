@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_nas.predictor._paths import HardEncoder, distance, path_summary, sorted_paths
+from ecg_nas.predictor.encodings.paths import HardEncoder, distance, path_summary, sorted_paths
 from search_spaces import ArchitectureError, CellGraph, load
 from search_spaces.nasbench201 import NasBench201, from_ops
 

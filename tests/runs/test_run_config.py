@@ -7,11 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecg_nas import methods
 from ecg_nas.errors import ConfigError
 from ecg_nas.methods.engine.search_loop import SearchAlgorithm
+from ecg_nas.predictor.dcl import DclConfig
+from ecg_nas.predictor.npenas_gin import GinConfig
 from ecg_nas.runs import config as module
-from ecg_nas.runs.config import METHODS, PRESETS, differences, from_json, resolve, to_json
+from ecg_nas.runs.config import PRESETS, differences, from_json, resolve, to_json
 from search_spaces import load
+
+METHODS = [name for name in methods.with_variants() if methods.load(name).cost != "needed"]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -63,6 +68,16 @@ def test_flags_win_over_the_file_and_the_file_over_the_preset(tmp_path):
     [
         ({"preset": "instant"}, "quick, standard, full"),
         ({"method": "magic"}, "dcl-enas"),
+        ({"method": "dcl-enas:magic"}, "dcl-enas:regression"),
+        ({"method": "nsga2"}, "one objective"),
+        ({"method": 3}, "dcl-enas"),
+        ({"algorithm": {"predictor": {"epoch": 1}}}, "algorithm.predictor.epoch"),
+        ({"algorithm": {"predictor": {"epochs": "many"}}}, "algorithm.predictor.epochs"),
+        ({"algorithm": {"predictor_name": "magic"}}, "npenas-gin"),
+        (
+            {"algorithm": {"predictor_name": "bananas-mlp", "predictor": {"top": 1}}},
+            "predictor.top",
+        ),
         ({"space": "nowhere"}, "ecg1d"),
         ({"space": "nasbench201"}, "ecg1d"),
         ({"budget": 0}, "budget"),
@@ -114,6 +129,28 @@ def test_differences_name_what_changed_but_for_what_may(name, value):
     seed = f"seed ({old['seed']}, now {value})"
     named = {"budget": [], "seed": [seed], "split": [f"data.split (standard, now {value})"]}
     assert differences(old, new) == named[name]
+
+
+def test_a_method_takes_the_settings_of_the_predictor_that_is_named(tmp_path):
+    algorithm = {"predictor_name": "npenas-gin", "predictor": {"epochs": 7}}
+    config = resolve(file=write_toml(tmp_path, {"algorithm": algorithm}))
+    assert config.algorithm.predictor == GinConfig(epochs=7)
+    assert from_json(json.loads(json.dumps(to_json(config)))) == config
+
+
+def test_a_variant_is_the_method_with_some_settings_changed(tmp_path):
+    algorithm = {"n_infill": 3, "predictor": {"epochs": 7}}
+    file = write_toml(tmp_path, {"method": "dcl-enas:regression", "algorithm": algorithm})
+    config = resolve(file=file)
+    assert config.algorithm.predictor == DclConfig(objective="regression", epochs=7)
+    assert from_json(json.loads(json.dumps(to_json(config)))) == config
+
+
+def test_settings_from_before_a_predictor_could_be_named_are_the_same():
+    old = to_json(resolve())
+    del old["algorithm"]["predictor_name"]
+    assert from_json(old) == resolve()
+    assert differences(old, to_json(resolve())) == []
 
 
 def test_differences_reach_into_the_parts():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import dags
 
-from ecg_nas.predictor._paths import HardEncoder
+from ecg_nas.predictor.encodings.paths import HardEncoder
 from search_spaces import ArchitectureError
 from search_spaces import nasbench101 as nb
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from ecg_nas.methods.base import Cost
 from ecg_nas.methods.engine import pareto
 from search_spaces import Architecture
-
-Cost = Callable[[Architecture], float]
-"""What an architecture costs to run (latency, parameters); known without training, positive."""
 
 
 class Candidate(NamedTuple):

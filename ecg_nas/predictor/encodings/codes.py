@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_nas.predictor._paths import check_space, sorted_paths
+from ecg_nas.predictor.encodings.paths import check_space, sorted_paths
 from search_spaces import Architecture, SearchSpace
 
 Floats = NDArray[np.float32]

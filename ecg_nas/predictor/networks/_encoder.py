@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import DenseGINConv
 
-from ecg_nas.predictor._members import MemberLinear
-from ecg_nas.predictor._paths import Encoded
-from ecg_nas.predictor.config import EncoderConfig
+from ecg_nas.predictor.dcl import EncoderConfig
+from ecg_nas.predictor.encodings.paths import Encoded
+from ecg_nas.predictor.networks._members import MemberLinear
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

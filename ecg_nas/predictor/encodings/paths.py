@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -76,6 +77,10 @@ class HardEncoder:
             **{name: np.stack([getattr(row, name) for row in rows]) for name in _Row._fields}
         )
 
+    def hard_codes(self, archs: Sequence[Architecture]) -> Floats:
+        """Return the hard codes of ``archs``, ``(n, bits)`` of 0 and 1."""
+        return self.encode(archs).hard
+
     def _row(self, arch: Architecture) -> _Row:
         key = arch.key
         if key not in self._rows:
@@ -100,6 +105,12 @@ class HardEncoder:
             nodes=nodes,
             adjacency=adjacency,
         )
+
+
+@lru_cache(maxsize=1)
+def shared_encoder(space: SearchSpace) -> HardEncoder:
+    """Return the encoder that predictors of one process may share: each cell is encoded once."""
+    return HardEncoder(space)
 
 
 def check_space(space: SearchSpace, arch: Architecture) -> None:

@@ -1,0 +1,1 @@
+"""Architectures as plain arrays, without torch."""

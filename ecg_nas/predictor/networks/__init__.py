@@ -1,0 +1,1 @@
+"""The predictors that are networks; with torch, so imported only when one is started."""
