@@ -1,6 +1,7 @@
 """Rules of the project that no linter checks."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -163,3 +164,61 @@ def test_ci_runs_the_readme_commands_and_tests_last():
     assert steps[-2:] == ["Tests", "All passed"]
     assert {"Lint", "Types", "Layers", "First run"} <= set(steps)
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o100
+
+
+def imported(path: Path) -> set[str]:
+    """Name all that a file imports, each also with the names taken from it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in found if name.partition(".")[0] in PACKAGES}
+
+
+def test_a_module_with_an_underscore_is_imported_from_its_own_folder_only():
+    wrong = []
+    for path in python_files(*PACKAGES):
+        here = ".".join(path.relative_to(ROOT).parent.parts)
+        for name in imported(path):
+            parts = name.split(".")
+            wrong += [
+                f"{path.relative_to(ROOT)}: {name}"
+                for place, part in enumerate(parts)
+                if part.startswith("_") and not part.startswith("__")
+                if ".".join(parts[:place]) != here
+            ]
+    assert not wrong
+
+
+REGISTRIES = {
+    "data_prep/sources": "SOURCE",
+    "ecg_nas/methods": "METHOD",
+    "ecg_nas/predictor": "PREDICTOR",
+    "search_spaces": "SPACE",
+}
+"""Each folder in which every module is a plug-in but ``base`` and names with an underscore."""
+
+
+@pytest.mark.parametrize("folder", REGISTRIES)
+def test_every_module_of_a_registry_is_a_plug_in_that_imports_no_torch(folder):
+    package = folder.replace("/", ".")
+    files = {path.stem for path in (ROOT / folder).glob("*.py")}
+    plugins = {name for name in files if name != "base" and not name.startswith("_")}
+    code = (
+        f"import sys, {package} as registry\n"
+        "print(*registry.available())\n"
+        "for name in registry.available():\n"
+        "    registry.load(name)\n"
+        "assert not {'torch', 'torch_geometric', 'pydantic', 'click'} & set(sys.modules)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "ECG_NAS_PLUGINS"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert set(ran.stdout.split()) == {name.replace("_", "-") for name in plugins}
+    for name in plugins:
+        text = (ROOT / folder / f"{name}.py").read_text(encoding="utf-8")
+        assert f"\n{REGISTRIES[folder]} = " in text
