@@ -18,6 +18,7 @@ from typing_extensions import override
 from ecg_nas import seeds
 from ecg_nas.predictor.base import Predictor, check_labels, unfitted
 from ecg_nas.predictor.encodings.codes import adjacency_code
+from ecg_nas.predictor.networks._chunks import predicted
 from ecg_nas.predictor.networks._isolation import isolated
 from ecg_nas.predictor.networks._members import MemberMlp
 from ecg_nas.predictor.weaknas_mlp import WeakMlpConfig
@@ -55,12 +56,13 @@ class WeakMlpPredictor(Predictor):
     def predict(self, archs: Sequence[Architecture]) -> NDArray[np.float64]:
         if self._network is None:
             raise unfitted()
-        parts = [np.zeros(0)]
-        with isolated(0), torch.no_grad():
-            for start in range(0, len(archs), _CHUNK):
-                code = adjacency_code(self._space, archs[start : start + _CHUNK])
-                parts.append(self._network(torch.from_numpy(code)[None])[0].double().numpy())
-        return np.concatenate(parts)
+        network, space = self._network, self._space
+
+        def score(part: Sequence[Architecture]) -> Tensor:
+            members: Tensor = network(torch.from_numpy(adjacency_code(space, part))[None])
+            return members[0]
+
+        return predicted(score, archs, size=_CHUNK)
 
 
 def _train(network: MemberMlp, x: Tensor, targets: Tensor, config: WeakMlpConfig) -> None:

@@ -25,6 +25,7 @@ from ecg_nas.predictor.base import Predictor, check_labels, unfitted
 from ecg_nas.predictor.dcl import DclConfig
 from ecg_nas.predictor.encodings.paths import Encoded, HardEncoder, distance
 from ecg_nas.predictor.networks import _losses
+from ecg_nas.predictor.networks._chunks import predicted
 from ecg_nas.predictor.networks._encoder import GraphBatch, RankingNetwork, graph_batch
 from ecg_nas.predictor.networks._isolation import isolated
 from search_spaces import Architecture, SearchSpace
@@ -101,15 +102,13 @@ class DclPredictor(Predictor):
         """
         if self._network is None or self._spread is None:
             raise unfitted()
-        centre, spread = self._spread
-        parts = []
-        with isolated(0), torch.no_grad():
-            for start in range(0, len(archs), _CHUNK):
-                batch = self._batch(self._hard.encode(archs[start : start + _CHUNK]))
-                parts.append(((self._network(batch) - centre) / spread).double().numpy())
-        if not parts:
-            return np.zeros((self._config.encoder.members, 0))
-        return np.concatenate(parts, axis=1)
+        network, (centre, spread) = self._network, self._spread
+
+        def score(part: Sequence[Architecture]) -> Tensor:
+            scores: Tensor = (network(self._batch(self._hard.encode(part))) - centre) / spread
+            return scores
+
+        return predicted(score, archs, size=_CHUNK, leading=(self._config.encoder.members,))
 
     def hard_codes(self, archs: Sequence[Architecture]) -> NDArray[np.float32]:
         """Return the hard codes of ``archs``, ``(n, bits)`` of 0 and 1."""

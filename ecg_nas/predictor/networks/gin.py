@@ -19,6 +19,7 @@ from typing_extensions import override
 from ecg_nas import seeds
 from ecg_nas.predictor.base import Predictor, check_labels, unfitted
 from ecg_nas.predictor.encodings.paths import Encoded, HardEncoder
+from ecg_nas.predictor.networks._chunks import predicted
 from ecg_nas.predictor.networks._encoder import graph_layer
 from ecg_nas.predictor.networks._isolation import isolated
 from ecg_nas.predictor.npenas_gin import GinConfig
@@ -72,12 +73,8 @@ class GinPredictor(Predictor):
     def predict(self, archs: Sequence[Architecture]) -> NDArray[np.float64]:
         if self._network is None:
             raise unfitted()
-        parts = [np.zeros(0)]
-        with isolated(0), torch.no_grad():
-            for start in range(0, len(archs), _CHUNK):
-                cells = _tensors(self._encoder.encode(archs[start : start + _CHUNK]))
-                parts.append(self._network(cells).double().numpy())
-        return np.concatenate(parts)
+        network, encode = self._network, self._encoder.encode
+        return predicted(lambda part: network(_tensors(encode(part))), archs, size=_CHUNK)
 
 
 class _GinLayer(nn.Module):

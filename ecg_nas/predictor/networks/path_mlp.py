@@ -19,6 +19,7 @@ from ecg_nas import seeds
 from ecg_nas.predictor.bananas_mlp import PathMlpConfig
 from ecg_nas.predictor.base import Predictor, check_labels, unfitted
 from ecg_nas.predictor.encodings.codes import path_presence
+from ecg_nas.predictor.networks._chunks import predicted
 from ecg_nas.predictor.networks._isolation import isolated
 from ecg_nas.predictor.networks._members import MemberMlp
 from search_spaces import Architecture, SearchSpace
@@ -66,13 +67,13 @@ class PathMlpPredictor(Predictor):
         """
         if self._network is None:
             raise unfitted()
-        members = self._config.members
-        parts = [np.zeros((members, 0))]
-        with isolated(0), torch.no_grad():
-            for start in range(0, len(archs), _CHUNK):
-                x = self._encoded(archs[start : start + _CHUNK]).expand(members, -1, -1)
-                parts.append(self._network(x).double().numpy())
-        return np.concatenate(parts, axis=1)
+        network, members = self._network, self._config.members
+
+        def score(part: Sequence[Architecture]) -> Tensor:
+            scores: Tensor = network(self._encoded(part).expand(members, -1, -1))
+            return scores
+
+        return predicted(score, archs, size=_CHUNK, leading=(members,))
 
     def _encoded(self, archs: Sequence[Architecture]) -> Tensor:
         return torch.from_numpy(path_presence(self._space, archs, limit=self._config.max_codes))
