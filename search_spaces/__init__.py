@@ -7,6 +7,7 @@ import importlib
 from search_spaces import _plugins
 from search_spaces._confined import ConfinedSpace
 from search_spaces._cost import measured_cost
+from search_spaces._json import read_parts
 from search_spaces.base import Architecture, ArchitectureError, CellGraph, Cost, SearchSpace
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "available",
     "load",
     "measured_cost",
+    "read_parts",
 ]
 
 

@@ -3,14 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from search_spaces.base import ArchitectureError
 
 _FIELDS = ("space", "ops", "edges", "macro", "representation")
 
 
-def fields(data: object, space: str) -> None:
-    """Check that ``data`` is an object with the fields of an architecture of ``space``.
+class Parts(NamedTuple):
+    """What the JSON form of an architecture says, each part in the form of ``Architecture``."""
+
+    ops: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...]
+    macro: dict[str, int | str]
+    representation: dict[str, str]
+
+
+def read_parts(
+    data: object,
+    *,
+    space: str,
+    op_names: Sequence[str],
+    n_ops: tuple[int, int],
+    macro: Mapping[str, Sequence[int | str]] = MappingProxyType({}),
+    representation: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Parts:
+    """Return the parts of an architecture; whether they fit each other is for its space to say.
+
+    Args:
+        data: The JSON form.
+        space: Name of the space that it must belong to.
+        op_names: What an operation may be.
+        n_ops: Fewest and most operations of a cell.
+        macro: Options of each choice of the network around the cell.
+        representation: Options of each choice of how a beat is presented.
+
+    Raises:
+        ArchitectureError: If a part is missing, unknown or not allowed.
+    """
+    read = fields(data, space)
+    found = ops(read["ops"], op_names)
+    least, most = n_ops
+    if not least <= len(found) <= most:
+        allowed = str(most) if least == most else f"{least} to {most}"
+        raise ArchitectureError(
+            f"a cell of {space} must have {allowed} operations; got {len(found)}"
+        )
+    joined = edges(read["edges"], len(found) + 2)
+    chosen = choices(read["macro"], macro, "macro")
+    presented = choices(read["representation"], representation, "representation")
+    return Parts(found, joined, chosen, {name: str(value) for name, value in presented.items()})
+
+
+def fields(data: object, space: str) -> Mapping[str, Any]:
+    """Return ``data``, which must be an object with the fields of an architecture of ``space``.
 
     Raises:
         ArchitectureError: If it is not.
@@ -26,6 +73,7 @@ def fields(data: object, space: str) -> None:
         raise ArchitectureError(
             f"the architecture must belong to the space {space}; it says {data['space']!r:.80}"
         )
+    return data
 
 
 def ops(value: object, names: Sequence[str]) -> tuple[str, ...]:

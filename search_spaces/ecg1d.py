@@ -128,16 +128,15 @@ class Ecg1d(SearchSpace):
 
     @override
     def from_json(self, data: Mapping[str, Any]) -> Architecture:
-        _json.fields(data, self.name)
-        ops = _json.ops(data["ops"], OPS)
-        if not 1 <= len(ops) <= MAX_INNER:
-            raise ArchitectureError(
-                f"an ecg1d cell must have 1 to {MAX_INNER} operations; got {len(ops)}"
-            )
-        edges = _json.edges(data["edges"], len(ops) + 2)
-        macro = _json.choices(data["macro"], MACRO, "macro")
-        representation = _json.choices(data["representation"], REPRESENTATION, "representation")
-        arch = _make(ops, edges, macro, {name: str(v) for name, v in representation.items()})
+        parts = _json.read_parts(
+            data,
+            space=self.name,
+            op_names=OPS,
+            n_ops=(1, MAX_INNER),
+            macro=MACRO,
+            representation=REPRESENTATION,
+        )
+        arch = _make(*parts)
         fault = _fault(arch)
         if fault is not None:
             raise ArchitectureError(fault)

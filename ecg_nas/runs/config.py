@@ -118,8 +118,8 @@ class RunConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be 1 or more; got {value}")
-        trainable = [name for name in available() if load(name).trains]
-        if self.space not in trainable:
+        if self.space not in available() or not load(self.space).trains:
+            trainable = [name for name in available() if load(name).trains]
             raise ConfigError(f"space must be one of {', '.join(trainable)}; got {self.space!r}")
         if all(one.role != "train" for one in self.data.sets):
             raise ConfigError("at least one data set must be of role train; there is none")

@@ -23,6 +23,7 @@ from search_spaces import Architecture, ArchitectureError, SearchSpace, measured
 SPACES = search_spaces.available()
 TRAINED = [name for name in SPACES if search_spaces.load(name).trains]
 GOLDEN = Path(__file__).parents[1] / "golden" / "space_keys.json"
+OURS = {f"search_spaces.{file.stem}" for file in Path(search_spaces.__file__).parent.glob("*.py")}
 SIZES = [
     {"leads": 1, "samples": 90, "context": 0},
     {"leads": 2, "samples": 128, "context": 8},
@@ -158,6 +159,8 @@ def test_graphs_keep_the_promised_limits(space):
 
 
 def test_keys_never_change(space):
+    if type(space).__module__ not in OURS:
+        pytest.skip("a plug-in: its keys are not kept here")
     golden = json.loads(GOLDEN.read_text())[space.name]
     assert len(golden) == 5
     for entry in golden:
