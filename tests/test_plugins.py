@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tables import write_ecg1d
 
@@ -72,6 +73,7 @@ def said(result):
 
 def test_the_page_has_an_example_of_each_kind():
     assert {name.partition("/")[0] for name, _ in EXAMPLES} == {
+        "formats",
         "methods",
         "predictors",
         "sources",
@@ -106,6 +108,19 @@ def test_a_predictor_is_compared_like_our_own(plugins, tmp_path):
     words = ["benchmark-predictor", "ecg1d", "--table", table, "--labels", 20, "--seeds", 2]
     found = said(command(plugins, *words, "--predictor", "ridge", "--json", "-"))
     assert found["labels"]["20"]["ridge"]["kendall_tau"]["mean"] > 0
+
+
+def test_a_file_of_another_format_is_shown(plugins, tmp_path):
+    beats = np.exp(-(((np.arange(5000) % 200) - 100) ** 2) / 20)
+    recording = tmp_path / "mine.npz"
+    np.savez(recording, signal=np.stack([beats, -beats], 1), fs_hz=250.0, leads=["II", "V1"])
+    shown = command(plugins, "show", recording, "--out", tmp_path / "strip.svg")
+    assert shown.returncode == 0, shown.stderr
+    assert "V1" in (tmp_path / "strip.svg").read_text(encoding="utf-8")
+    unknown = command([], "show", recording, "--out", tmp_path / "strip.svg")
+    assert unknown.returncode != 0
+    recording.write_bytes(recording.read_bytes()[:3000])
+    refused(command(plugins, "show", recording, "--out", "never.svg"), recording, "must hold")
 
 
 SEARCH = """
@@ -182,6 +197,7 @@ def refused(result, *says):
 
 SEARCHING = ("search", "--out", "never")
 KINDS = {
+    "formats": ("show", "mine.npz", "--out", "never.svg"),
     "methods": (*SEARCHING, "--method", "mine"),
     "spaces": (*SEARCHING, "--space", "mine"),
     "sources": ("prepare", "mine", "--out", "never"),
@@ -213,6 +229,7 @@ def test_a_broken_plug_in_is_one_line_that_names_its_file(kind, broken, tmp_path
         ("spaces", "ecg1d"),
         ("sources", "mitdb"),
         ("predictors", "npenas_gin"),
+        ("formats", "edf"),
     ],
 )
 def test_a_name_that_is_there_already_is_refused(kind, name, broken, tmp_path):
@@ -220,7 +237,7 @@ def test_a_name_that_is_there_already_is_refused(kind, name, broken, tmp_path):
     refused(command(tmp_path / "mine", *words_of(kind, tmp_path)), file, "a name of its own")
 
 
-@pytest.mark.parametrize("kind", ["methods", "spaces", "sources"])
+@pytest.mark.parametrize("kind", ["methods", "spaces", "sources", "formats"])
 def test_a_folder_that_is_not_there_is_said(kind, plugins, tmp_path):
     words = words_of(kind, tmp_path)
     refused(command([plugins, tmp_path / "no"], *words), tmp_path / "no", "ECG_NAS_PLUGINS")

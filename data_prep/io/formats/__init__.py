@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.errors import DataError
 from data_prep.io.formats.base import RecordingFormat
+from data_prep.registry import Registry
 
 if TYPE_CHECKING:
     from data_prep.io.record import Record
@@ -27,29 +26,31 @@ __all__ = [
     "read_record",
 ]
 
+_REGISTRY = Registry(
+    package=__name__,
+    path=__path__,
+    folder="formats",
+    what="format",
+    constant="FORMAT",
+    kind=RecordingFormat,
+    error=DataError,
+)
+
 _SHORTEST_S, _LONGEST_S = 1.0, 62 * 86400.0
 
 
 def available() -> list[str]:
     """Return the names of the formats, without importing them."""
-    return sorted(
-        module.name
-        for module in pkgutil.iter_modules(__path__)
-        if module.name != "base" and not module.name.startswith("_")
-    )
+    return _REGISTRY.available()
 
 
 def load(name: str) -> RecordingFormat:
     """Return the format called ``name``.
 
     Raises:
-        DataError: If there is none of that name.
+        DataError: If there is none of that name, or it is not written as it must be.
     """
-    if name not in available():
-        raise DataError(f"the format must be one of {', '.join(available())}; got {name!r}")
-    found = importlib.import_module(f"data_prep.io.formats.{name}").FORMAT
-    if not isinstance(found, RecordingFormat):
-        raise TypeError(f"data_prep/io/formats/{name}.py must end with FORMAT = a RecordingFormat")
+    found: RecordingFormat = _REGISTRY.load(name)
     return found
 
 
