@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 NEAREST = 10
 """Mutants of a cell are at least this many cells, the nearest ones."""
 
-_BITS = 63  # of a code; the 64th is the sign
-_FAR = 2 * _BITS + 1  # more than the codes of a cell and of its settings have in all
-_WORD = 16
-_ONES: NDArray[np.int16] = np.array([word.bit_count() for word in range(1 << _WORD)], np.int16)
+_WORD = 64  # bits of a code that are held in one number
+_PART = 16
+_ONES: NDArray[np.int64] = np.array([part.bit_count() for part in range(1 << _PART)], np.int64)
+
+_Words = NDArray[np.uint64]
 
 
 class ConfinedSpace(SearchSpace):
@@ -44,8 +45,7 @@ class ConfinedSpace(SearchSpace):
         """Confine ``space``.
 
         Args:
-            space: The whole space. Its slots for edges and for operations are at most 63 in all,
-                and so are the options of its settings.
+            space: The whole space.
             cells: The architectures to keep, each once; more than one.
         """
         if len(cells) < 2 or len(set(cells)) < len(cells):
@@ -62,9 +62,9 @@ class ConfinedSpace(SearchSpace):
         self._space = space
         self._cells = tuple(cells)
         self._place = {cell: place for place, cell in enumerate(cells)}
-        self._codes = np.array([next(_frames(cell, space)) for cell in cells], np.int64)
-        # A code of their own: with those of a cell they would not fit into one.
-        self._settings = np.array([_settings(cell, space) for cell in cells], np.int64)
+        self._codes = _words([next(_frames(cell, space)) for cell in cells])
+        self._settings = _words([_settings(cell, space) for cell in cells])
+        self._far = 1 + _WORD * (self._codes.shape[1] + self._settings.shape[1])
         self._neighbours: dict[int, NDArray[np.intp]] = {}
 
     def __len__(self) -> int:
@@ -80,7 +80,7 @@ class ConfinedSpace(SearchSpace):
         place = self._where(arch)
         if place not in self._neighbours:
             distances = self.distances(arch)
-            distances[place] = _FAR
+            distances[place] = self._far
             last = min(NEAREST, len(self._cells) - 1) - 1
             within = np.partition(distances, last)[last]
             self._neighbours[place] = np.flatnonzero(distances <= within)
@@ -95,16 +95,15 @@ class ConfinedSpace(SearchSpace):
             return child
         distances = self.distances(child)
         if len(self._cells) > len(set(places)):
-            distances[list(places)] = _FAR
+            distances[list(places)] = self._far
         return self._cells[int(rng.choice(np.flatnonzero(distances == distances.min())))]
 
-    def distances(self, arch: Architecture) -> NDArray[np.int16]:
+    def distances(self, arch: Architecture) -> NDArray[np.int64]:
         """Return how far each cell is from ``arch``, any of the whole space."""
-        distances = np.full(len(self._cells), _FAR, np.int16)
+        distances = np.full(len(self._cells), self._far, np.int64)
         for frame in set(_frames(arch, self._space)):
-            np.minimum(distances, _ones(self._codes ^ frame), out=distances, casting="unsafe")
-        distances += _ones(self._settings ^ _settings(arch, self._space)).astype(np.int16)
-        return distances
+            np.minimum(distances, _differing_bits(self._codes, frame), out=distances)
+        return distances + _differing_bits(self._settings, _settings(arch, self._space))
 
     @override
     def check(self, arch: Architecture) -> None:
@@ -176,12 +175,32 @@ def _settings(arch: Architecture, space: SearchSpace) -> int:
     return sum(1 << bit for bit, there in enumerate(chosen) if there)
 
 
-def _ones(codes: NDArray[np.int64]) -> NDArray[np.integer[Any]]:
-    """Return how many bits of each code are 1."""
+def _words(codes: Sequence[int]) -> _Words:
+    """Return codes of any length as rows of as many 64-bit numbers as the longest needs."""
+    n_words = max(1, -(-max(code.bit_length() for code in codes) // _WORD))
+    return np.array([_split(code, n_words) for code in codes], np.uint64)
+
+
+def _split(code: int, n_words: int) -> list[int]:
+    return [code >> _WORD * word & (1 << _WORD) - 1 for word in range(n_words)]
+
+
+def _differing_bits(codes: _Words, code: int) -> NDArray[np.int64]:
+    """Return in how many bits each row of ``codes`` differs from ``code``."""
+    n_words = codes.shape[1]
+    beyond = (code >> _WORD * n_words).bit_count()  # bits that no row has
+    counts = beyond + np.zeros(len(codes), np.int64)
+    for word, part in enumerate(_split(code, n_words)):
+        counts += _ones(codes[:, word] ^ np.uint64(part))
+    return counts
+
+
+def _ones(words: _Words) -> NDArray[np.integer[Any]]:
+    """Return how many bits of each number are 1."""
     counts: NDArray[np.integer[Any]]
     if hasattr(np, "bitwise_count"):  # from NumPy 2 on, many times as fast
-        counts = np.bitwise_count(codes)
+        counts = np.bitwise_count(words)
     else:
-        shifts = range(0, 64, _WORD)
-        counts = np.sum([_ONES[codes >> shift & (1 << _WORD) - 1] for shift in shifts], axis=0)
+        parts = (words >> np.uint64(shift) for shift in range(0, _WORD, _PART))
+        counts = np.sum([_ONES[part & np.uint64((1 << _PART) - 1)] for part in parts], axis=0)
     return counts

@@ -1,5 +1,8 @@
+from operator import ne
+
 import numpy as np
 import pytest
+from chain8 import SPACE as CHAINS
 
 from ecg_nas.predictor.encodings.codes import adjacency_code, path_presence
 from search_spaces import load
@@ -34,6 +37,23 @@ def test_a_limit_forgets_the_longest_paths():
     archs = [CELLS.sample(np.random.default_rng(seed)) for seed in range(20)]
     whole = path_presence(CELLS, archs, limit=1000)
     np.testing.assert_array_equal(path_presence(CELLS, archs, limit=31), whole[:, :31])
+
+
+def test_chains_beyond_the_limit_are_told_apart():
+    archs = list(dict.fromkeys(CHAINS.sample(np.random.default_rng(seed)) for seed in range(300)))
+    code = path_presence(CHAINS, archs, limit=1000)
+    assert len(np.unique(code, axis=0)) == len(archs)
+    assert set(code.sum(axis=1)) == {8}
+    a, b = archs[:2]
+    different = sum(map(ne, a.ops, b.ops))
+    assert np.abs(code[0] - code[1]).sum() == 2 * different  # near chains have near codes
+
+
+def test_long_paths_do_not_overflow():
+    class Long(type(CHAINS)):
+        max_path_ops = 200
+
+    assert path_presence(Long(), [CHAINS.sample(np.random.default_rng(0))], limit=9).sum() == 8
 
 
 def test_an_adjacency_code_worked_out_by_hand():

@@ -5,8 +5,9 @@ from operator import ne
 
 import numpy as np
 import pytest
+from chain8 import SPACE as CHAINS
 
-from search_spaces import ArchitectureError, ConfinedSpace, load
+from search_spaces import ArchitectureError, ConfinedSpace, _confined, load
 from search_spaces.nasbench101 import OPS, SPACE, from_cell
 
 N_CELLS = 400
@@ -78,10 +79,24 @@ def test_distance_counts_edges_operations_and_settings(space, cells):
             assert distances[place] == best_fit(arch, cells[place], space.max_nodes - 1)
 
 
-def test_codes_fit_into_their_bits(whole):
-    inner = whole.max_nodes - 2
-    assert (inner + 1) * (inner + 2) // 2 + inner * len(whole.op_names) <= 63
-    assert len(whole.graph(whole.sample(np.random.default_rng(0))).settings) <= 63
+def test_cells_of_any_size_are_told_apart():
+    """Edges and operations of a chain of eight need 69 bits."""
+    chains = [CHAINS.sample(np.random.default_rng(seed)) for seed in range(60)]
+    space = ConfinedSpace(CHAINS, chains[:50])
+    for chain in chains[45:]:
+        differing = [sum(map(ne, chain.ops, other.ops)) for other in chains[:50]]
+        assert space.distances(chain).tolist() == [2 * count for count in differing]
+    rng = np.random.default_rng(0)
+    assert {space.mutate(chain, rng) for chain in chains[:50]} <= set(chains[:50])
+
+
+def test_bits_that_no_cell_has_count(monkeypatch):
+    first, *others = (from_cell((), [(0, 1)]), from_cell(("conv3x3",), [(0, 1), (1, 2)]))
+    space = ConfinedSpace(SPACE, [first, *others])
+    far = from_cell(("maxpool3x3",) * 5, [(i, i + 1) for i in range(6)])
+    expected = space.distances(far).tolist()
+    monkeypatch.setattr(_confined, "_WORD", 16)
+    assert ConfinedSpace(SPACE, [first, *others]).distances(far).tolist() == expected
 
 
 def test_a_child_is_the_cell_nearest_to_that_of_the_whole_space(whole, space, cells):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import accumulate, combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_nas.predictor.encodings.paths import check_space, sorted_paths
+from ecg_nas.predictor.encodings.paths import Path, check_space, sorted_paths
 from search_spaces import Architecture, SearchSpace
 
 Floats = NDArray[np.float32]
@@ -20,7 +20,9 @@ def path_presence(space: SearchSpace, archs: Sequence[Architecture], *, limit: i
     Args:
         space: The space of ``archs``.
         archs: One or more architectures.
-        limit: Most paths that are told apart, the shortest first: the truncated encoding.
+        limit: Most paths that are told apart, the shortest first: the truncated encoding. A cell
+            whose paths are all beyond it, such as a long chain, is told by which operations its
+            paths have at which positions instead; to the encoding as published it would be blank.
 
     Returns:
         ``(n, paths + settings)`` 0/1, the one-hot choices outside the cell behind the paths.
@@ -29,21 +31,34 @@ def path_presence(space: SearchSpace, archs: Sequence[Architecture], *, limit: i
         ArchitectureError: If an architecture is of another space.
     """
     n_ops = len(space.op_names)
-    first = np.cumsum([0, *(n_ops**length for length in range(space.max_path_ops + 1))])
-    n_paths = min(int(first[-1]), limit)
+    # In Python's numbers, which do not overflow.
+    first = [0, *accumulate(n_ops**length for length in range(space.max_path_ops + 1))]
+    n_paths = min(first[-1], max(limit, n_ops * space.max_path_ops))
     rows = []
     for arch in archs:
         check_space(space, arch)
         graph = space.graph(arch)
+        paths = sorted_paths(graph)
+        numbers = (_number(path, n_ops, first) for path in paths)
+        known = [number for number in numbers if number < min(n_paths, limit)]
         present = np.zeros(n_paths, np.float32)
-        for path in sorted_paths(graph):
-            number = int(first[len(path)])
-            for place, op in enumerate(reversed(path)):
-                number += op * n_ops**place
-            if number < n_paths:
-                present[number] = 1
+        # Counted from the end, where the longest paths stand, which few cells have.
+        present[known or [-1 - bit for bit in _positions(paths, n_ops)]] = 1
         rows.append(np.concatenate([present, np.array(graph.settings, np.float32)]))
     return np.stack(rows)
+
+
+def _number(path: Path, n_ops: int, first: Sequence[int]) -> int:
+    """Return the place of ``path`` among all, the shortest first."""
+    number = first[len(path)]
+    for place, op in enumerate(reversed(path)):
+        number += op * n_ops**place
+    return number
+
+
+def _positions(paths: Sequence[Path], n_ops: int) -> set[int]:
+    """Return for each operation of each path a number of it and its position."""
+    return {place * n_ops + op for path in paths for place, op in enumerate(path)}
 
 
 def adjacency_code(space: SearchSpace, archs: Sequence[Architecture]) -> Floats:
