@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_nas.errors import ConfigError, TableError
-from ecg_nas.evaluation.table import TableEvaluator
+from ecg_nas.tables.table_evaluator import TableEvaluator
 
 PARAMS = "params"
 LATENCY = "latency:"

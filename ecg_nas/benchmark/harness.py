@@ -20,8 +20,8 @@ from ecg_nas.benchmark.result_cache import KeptRuns
 from ecg_nas.benchmark.trace import Trace
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluator
-from ecg_nas.evaluation.table import ECG1D, TableEvaluator
 from ecg_nas.methods.base import Cost, SearchAlgorithm, Told
+from ecg_nas.tables.table_evaluator import ECG1D, TableEvaluator
 from search_spaces import Architecture
 
 BENCHMARKS: Mapping[str, tuple[str, str]] = {

@@ -20,7 +20,7 @@ from ecg_nas.benchmark.harness import BENCHMARKS, kept_file, open_table
 from ecg_nas.benchmark.result_cache import KeptRuns
 from ecg_nas.benchmark.summary import spread
 from ecg_nas.errors import ConfigError
-from ecg_nas.evaluation.table import TableEvaluator
+from ecg_nas.tables.table_evaluator import TableEvaluator
 from search_spaces import Architecture, load
 
 N_UNLABELLED = 1000

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ecg_nas.evaluation.trained_table import TrainedTable
+    from ecg_nas.tables.trained_table import TrainedTable
 
 
 def reliability(result: Mapping[str, Any]) -> Iterator[str]:

@@ -225,9 +225,9 @@ def table(
     Example:
       ecg-nas bench table --data synthetic --architectures 50 --out table.json
     """
-    from ecg_nas.evaluation.trained_table import TrainedTable
     from ecg_nas.measurements import table_training
     from ecg_nas.runs import evaluator_factory, provenance
+    from ecg_nas.tables.trained_table import TrainedTable
     from search_spaces import load
 
     target = Path(out)
@@ -286,10 +286,10 @@ def cheaper(
     import tempfile
     from dataclasses import replace
 
-    from ecg_nas.evaluation.trained_table import TrainedTable
     from ecg_nas.measurements import cheaper_scores as measured
     from ecg_nas.measurements.table_training import refuse_other
     from ecg_nas.runs import evaluator_factory, provenance
+    from ecg_nas.tables.trained_table import TrainedTable
     from search_spaces import load
 
     table = TrainedTable.read(file_of_table)

@@ -15,7 +15,7 @@ from ecg_nas.files import write_text
 if TYPE_CHECKING:
     from ecg_nas.benchmark.harness import SecondObjective
     from ecg_nas.benchmark.trace import Trace
-    from ecg_nas.evaluation.table import TableEvaluator
+    from ecg_nas.tables.table_evaluator import TableEvaluator
 
 HEADING = "research"
 

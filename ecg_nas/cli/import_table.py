@@ -38,7 +38,7 @@ def command(file: Path, out: str, json_to: str | None) -> None:
     """
     if out == "-":
         raise click.UsageError("--out must be a file; got -", click.get_current_context())
-    from ecg_nas.benchmark.official.convert import import_table
+    from ecg_nas.tables.official.convert import import_table
 
     with counted("reading") as on_event:
         summary = import_table(file, Path(out), on_event=on_event)

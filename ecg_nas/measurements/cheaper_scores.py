@@ -18,8 +18,8 @@ from ecg_nas.errors import TableError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
 from ecg_nas.evaluation.config import EarlyConfig
 from ecg_nas.evaluation.curve_extrapolation import predicted_score
-from ecg_nas.evaluation.trained_table import TrainedRow, TrainedTable
 from ecg_nas.evaluation.weight_inheritance import parent_of
+from ecg_nas.tables.trained_table import TrainedRow, TrainedTable
 from search_spaces import SearchSpace
 
 _RESAMPLES = 2000

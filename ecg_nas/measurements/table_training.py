@@ -11,11 +11,11 @@ from ecg_nas import seeds
 from ecg_nas.benchmark.result_cache import alone_in
 from ecg_nas.errors import ConfigError, RunError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
-from ecg_nas.evaluation.trained_table import TrainedRow, TrainedTable
 from ecg_nas.files import write_text
 from ecg_nas.measurements.random_networks import random_design
 from ecg_nas.methods.base import Allowed
 from ecg_nas.settings import differing
+from ecg_nas.tables.trained_table import TrainedRow, TrainedTable
 from search_spaces import SearchSpace
 
 

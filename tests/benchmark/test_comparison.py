@@ -6,7 +6,7 @@ import pyarrow.compute
 import pyarrow.parquet
 import pytest
 from plugin_doubles import GivenPlugins
-from tables import nb201_ops, write_ecg1d, write_nb101, write_nb201
+from small_tables import nb201_ops, write_ecg1d, write_nb101, write_nb201
 
 from ecg_nas import methods
 from ecg_nas.benchmark.harness import DEFAULT, DEFAULT_WITH_COST, compare

@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from tables import nb201_ops, write_nb201
+from small_tables import nb201_ops, write_nb201
 
 from ecg_nas.benchmark.costs import read_costs
 from ecg_nas.benchmark.fronts import Yardstick
 from ecg_nas.benchmark.harness import SecondObjective, compare
 from ecg_nas.cli import main
 from ecg_nas.errors import ConfigError, TableError
-from ecg_nas.evaluation.table import TableEvaluator
+from ecg_nas.tables.table_evaluator import TableEvaluator
 from search_spaces.nasbench201 import all_architectures, to_index
 
 CONVOLUTIONS = (nb201_ops() == 3).sum(axis=1)

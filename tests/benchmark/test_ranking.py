@@ -4,7 +4,7 @@ import numpy as np
 import predictor_doubles
 import pytest
 from plugin_doubles import GivenPlugins
-from tables import nb201_ops, write_nb201
+from small_tables import nb201_ops, write_nb201
 
 from ecg_nas import predictor as predictors
 from ecg_nas.benchmark import ranking

@@ -2,14 +2,14 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tables import DATA, SETTINGS, AsTrained
+from small_tables import DATA, SETTINGS, AsTrained
 
 from ecg_nas import seeds
 from ecg_nas.errors import TableError
 from ecg_nas.evaluation.base import Candidate
 from ecg_nas.evaluation.config import EarlyConfig
-from ecg_nas.evaluation.trained_table import TrainedRow, TrainedTable
 from ecg_nas.measurements.cheaper_scores import agreement, of_curves, of_heirs, of_other_seeds
+from ecg_nas.tables.trained_table import TrainedRow, TrainedTable
 from search_spaces import load
 
 SPACE = load("ecg1d")

@@ -3,12 +3,12 @@ import json
 
 import numpy as np
 import pytest
-from tables import DATA, SETTINGS, AsTrained
+from small_tables import DATA, SETTINGS, AsTrained
 
 from ecg_nas.errors import ConfigError, RunError, TableError
-from ecg_nas.evaluation.table import TableEvaluator
-from ecg_nas.evaluation.trained_table import TrainedTable
 from ecg_nas.measurements.table_training import fill, read_begun
+from ecg_nas.tables.table_evaluator import TableEvaluator
+from ecg_nas.tables.trained_table import TrainedTable
 from search_spaces import load
 
 SPACE = load("ecg1d")

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from data_prep.events import OnEvent, ignore
-from ecg_nas.benchmark.official import nasbench101, nasbench201, tfrecord
-from ecg_nas.benchmark.official.compact import CompactTable
 from ecg_nas.errors import TableError
+from ecg_nas.tables.official import nasbench101, nasbench201, tfrecord
+from ecg_nas.tables.official.compact import CompactTable
 
 _HEAD = 512
 _BUFFER = 1 << 20

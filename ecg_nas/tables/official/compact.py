@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ecg_nas.evaluation.table_facts import TableFacts
+from ecg_nas.tables.description import TableFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

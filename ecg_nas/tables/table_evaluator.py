@@ -14,8 +14,8 @@ from typing_extensions import override
 
 from ecg_nas.errors import TableError
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
-from ecg_nas.evaluation.table_content import TableContent
-from ecg_nas.evaluation.trained_table import read_trained
+from ecg_nas.tables.content import TableContent
+from ecg_nas.tables.trained_table import read_trained
 from search_spaces import (
     Architecture,
     ArchitectureError,

@@ -16,9 +16,9 @@ from official_files import (
     tree,
 )
 
-from ecg_nas.benchmark.official.convert import import_table
 from ecg_nas.errors import TableError
-from ecg_nas.evaluation.table_facts import TableFacts
+from ecg_nas.tables.description import TableFacts
+from ecg_nas.tables.official.convert import import_table
 
 N = 3
 NAMES = ("a.tfrecord", "a.tar", "legacy.pth", "zip.pth", "a.pickle.pbz2")

@@ -2,11 +2,11 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-from tables import write_nb101
+from small_tables import write_nb101
 
 from ecg_nas.errors import EcgNasError, TableError
 from ecg_nas.evaluation.base import Candidate
-from ecg_nas.evaluation.table import NB201, TableEvaluator
+from ecg_nas.tables.table_evaluator import NB201, TableEvaluator
 from search_spaces import load
 from search_spaces.nasbench201 import all_architectures, from_index, from_string
 

@@ -8,11 +8,11 @@ import pyarrow.parquet
 import pytest
 from official_files import EVALUATED, META, architectures, members, tree
 
-from ecg_nas.benchmark.official.nasbench201 import read_members, read_pickle
 from ecg_nas.errors import TableError
 from ecg_nas.evaluation.base import Candidate
-from ecg_nas.evaluation.table import TableEvaluator
-from ecg_nas.evaluation.table_facts import TableFacts
+from ecg_nas.tables.description import TableFacts
+from ecg_nas.tables.official.nasbench201 import read_members, read_pickle
+from ecg_nas.tables.table_evaluator import TableEvaluator
 from search_spaces.nasbench201 import from_index, from_string, to_string
 
 COLUMNS = {

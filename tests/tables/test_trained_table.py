@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_tables import DATA, SETTINGS, AsTrained, write_ecg1d, write_nb101
 from strategies import architectures
-from tables import DATA, SETTINGS, AsTrained, write_ecg1d, write_nb101
 
 from ecg_nas.errors import TableError
 from ecg_nas.evaluation.base import Candidate, Evaluation
-from ecg_nas.evaluation.table import TableEvaluator
-from ecg_nas.evaluation.trained_table import TrainedRow, TrainedTable
+from ecg_nas.tables.table_evaluator import TableEvaluator
+from ecg_nas.tables.trained_table import TrainedRow, TrainedTable
 from search_spaces import load
 
 SPACE = load("ecg1d")

@@ -18,10 +18,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ecg_nas.benchmark.official import _unpickle
-from ecg_nas.benchmark.official.compact import CompactTable
 from ecg_nas.errors import TableError
-from ecg_nas.evaluation.table_facts import TableFacts
+from ecg_nas.tables.description import TableFacts
+from ecg_nas.tables.official import _unpickle
+from ecg_nas.tables.official.compact import CompactTable
 from search_spaces import ArchitectureError, nasbench201
 
 META = "meta.pickle.pbz2"

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from official_files import metrics, record
 from strategies import architectures
 
-from ecg_nas.benchmark.official.nasbench101 import read
 from ecg_nas.errors import TableError
+from ecg_nas.tables.official.nasbench101 import read
 from search_spaces.nasbench101 import from_bits, graph_hash
 
 OPS = "input,maxpool3x3,maxpool3x3,output"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_nas.benchmark.official._unpickle import load, loads
 from ecg_nas.errors import TableError
+from ecg_nas.tables.official._unpickle import load, loads
 
 keys = st.none() | st.booleans() | st.integers(-(2**80), 2**80) | st.text(max_size=8)
 plain = st.recursive(

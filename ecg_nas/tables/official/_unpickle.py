@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from typing_extensions import override
 
-from ecg_nas.benchmark.official._allowed import Unread, allowed
+from ecg_nas.tables.official._allowed import Unread, allowed
 
 OnDict = Callable[[dict[Any, Any]], None]
 

@@ -28,7 +28,7 @@ from data_prep import tasks
 from data_prep.tasks import Task
 from ecg_nas.errors import TableError
 from ecg_nas.evaluation.base import Candidate, Evaluation
-from ecg_nas.evaluation.table_content import TableContent
+from ecg_nas.tables.content import TableContent
 from search_spaces import Architecture, ConfinedSpace, SearchSpace, load
 
 FORMAT = 1

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecg_nas.evaluation.base import Candidate, Evaluation
 from ecg_nas.evaluation.landscape import SyntheticEvaluator
-from ecg_nas.evaluation.trained_table import TrainedRow, TrainedTable
+from ecg_nas.tables.trained_table import TrainedRow, TrainedTable
 from search_spaces import Architecture, load, nasbench101
 
 

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_nas.benchmark.official.compact import CompactTable
 from ecg_nas.errors import TableError
-from ecg_nas.evaluation.table_facts import TableFacts
+from ecg_nas.tables.description import TableFacts
+from ecg_nas.tables.official.compact import CompactTable
 from search_spaces import nasbench101
 
 _RUNS = 3  # of each cell at each budget

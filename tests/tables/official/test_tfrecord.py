@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from official_files import crc32c as bitwise
 from official_files import frame
 
-from ecg_nas.benchmark.official.tfrecord import crc32c, records, starts_one
 from ecg_nas.errors import TableError
+from ecg_nas.tables.official.tfrecord import crc32c, records, starts_one
 
 messages = st.lists(st.binary(max_size=60), max_size=8)
 
