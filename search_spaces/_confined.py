@@ -59,6 +59,7 @@ class ConfinedSpace(SearchSpace):
         self.max_paths = space.max_paths
         self.max_path_ops = space.max_path_ops
         self.trains = space.trains
+        self.size = len(cells)
         self._space = space
         self._cells = tuple(cells)
         self._place = {cell: place for place, cell in enumerate(cells)}
@@ -189,7 +190,7 @@ def _differing_bits(codes: _Words, code: int) -> NDArray[np.int64]:
     """Return in how many bits each row of ``codes`` differs from ``code``."""
     n_words = codes.shape[1]
     beyond = (code >> _WORD * n_words).bit_count()  # bits that no row has
-    counts = beyond + np.zeros(len(codes), np.int64)
+    counts = np.full(len(codes), beyond, np.int64)
     for word, part in enumerate(_split(code, n_words)):
         counts += _ones(codes[:, word] ^ np.uint64(part))
     return counts

@@ -111,6 +111,7 @@ class SearchSpace(ABC):
         max_paths: Most input-to-output paths a legal cell can have.
         max_path_ops: Most operations on one path.
         trains: Whether ``build`` makes networks for ECG beats.
+        size: How many architectures there are, if that is known without listing them.
     """
 
     name: str
@@ -119,6 +120,7 @@ class SearchSpace(ABC):
     max_paths: int
     max_path_ops: int
     trains: bool
+    size: int | None = None
 
     @abstractmethod
     def sample(self, rng: np.random.Generator) -> Architecture:
@@ -143,6 +145,20 @@ class SearchSpace(ABC):
         Raises:
             ArchitectureError: If ``data`` is not an architecture of this space.
         """
+
+    def from_text(self, text: str) -> Architecture:
+        """Return the canonical architecture that ``text`` writes: JSON, or a form of the space's.
+
+        Raises:
+            ArchitectureError: If ``text`` is not an architecture of this space.
+        """
+        try:
+            data = json.loads(text)
+        except ValueError:
+            raise ArchitectureError(
+                f"an architecture of {self.name} must be written as JSON; got {text!r:.80}"
+            ) from None
+        return self.from_json(data)
 
     @abstractmethod
     def graph(self, arch: Architecture) -> CellGraph:

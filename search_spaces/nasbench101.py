@@ -46,6 +46,7 @@ class NasBench101(SearchSpace):
     max_paths = 8  # which 729 cells have; 364 different paths are possible
     max_path_ops = MAX_INNER
     trains = False
+    size = N_CELLS
 
     @override
     def sample(self, rng: np.random.Generator) -> Architecture:

@@ -55,6 +55,7 @@ class NasBench201(SearchSpace):
     max_paths = 4
     max_path_ops = 3
     trains = False
+    size = len(OPS) ** len(EDGES)
 
     @override
     def sample(self, rng: np.random.Generator) -> Architecture:
@@ -96,6 +97,11 @@ class NasBench201(SearchSpace):
         _json.choices(data["macro"], {}, "macro")
         _json.choices(data["representation"], {}, "representation")
         return from_ops(ops)
+
+    @override
+    def from_text(self, text: str) -> Architecture:
+        """Return the architecture that JSON or the benchmark's own notation describes."""
+        return from_string(text) if text.startswith("|") else super().from_text(text)
 
     @override
     def graph(self, arch: Architecture) -> CellGraph:

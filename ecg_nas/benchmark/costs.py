@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from ecg_nas.errors import ConfigError, TableError
 from ecg_nas.tables.table_evaluator import TableEvaluator
 
-PARAMS = "params"
 LATENCY = "latency:"
 
 
@@ -22,19 +21,23 @@ def read_costs(
 
     Args:
         evaluator: The table.
-        cost: ``params``, or ``latency:DEVICE`` in milliseconds.
+        cost: One that the table has, such as ``params``, or ``latency:DEVICE`` in milliseconds.
         latency: For a latency: NumPy archive with ``device (devices,)`` names and ``latency
             (rows, devices)``, its rows in the order of the table's file (those of HW-NAS-Bench
             and HELP: Li et al. 2021, Lee et al. 2021).
 
     Raises:
         ConfigError: If there is no such cost, or no file for it.
-        TableError: If the file is not such an archive.
+        TableError: If the file is not such an archive, or a cost of the table is not positive.
     """
-    if cost == PARAMS:
-        return evaluator.params.astype(np.float64)
+    of_table = evaluator.costs
+    if cost in of_table:
+        if not (of_table[cost] > 0).all():
+            raise TableError(f"the costs of a table must be positive; its {cost} is not everywhere")
+        return of_table[cost]
     if not cost.startswith(LATENCY):
-        raise ConfigError(f"the cost must be {PARAMS} or {LATENCY}DEVICE; got {cost!r}")
+        names = " or ".join([*of_table, f"{LATENCY}DEVICE"])
+        raise ConfigError(f"the cost must be {names}; got {cost!r}")
     if latency is None:
         raise ConfigError(f"the cost {cost} needs measured latencies: pass them with --latency")
     devices, measured = _read_latency(latency, len(evaluator))

@@ -17,7 +17,12 @@ _TITLE_WIDTH = 110
 
 
 def of_searches(
-    traces: Sequence[Trace], *, metric: str, optimum: float, note: str | None = None
+    traces: Sequence[Trace],
+    *,
+    metric: str,
+    optimum: float,
+    note: str | None = None,
+    unit: str = "%",
 ) -> str:
     """Return an SVG drawing of ``traces``: regret over look-ups, and hit rate unless ``note``."""
     methods = {}
@@ -31,7 +36,12 @@ def of_searches(
             high=high,
             hit_rate=at_optimum(curves).mean(axis=0) if note is None else None,
         )
-    return courses(methods, title=_title(metric, traces, note))
+    title = _title(metric, traces, note)
+    if unit == "%":
+        return courses(methods, title=title)
+    return courses(
+        methods, title=title, measure=f"mean regret {f'({unit})' if unit else ''}".rstrip()
+    )
 
 
 def of_fronts(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,30 +14,17 @@ from scipy import stats
 
 from ecg_nas import predictor as known_predictors
 from ecg_nas import seeds
-from ecg_nas.benchmark import _code, _processes
-from ecg_nas.benchmark.harness import BENCHMARKS, kept_file, open_table
-from ecg_nas.benchmark.result_cache import KeptRuns
+from ecg_nas.benchmark.opening import OpenTable, Source, TableRequest, code
+from ecg_nas.benchmark.study import SERIAL, Execution, RunKey, Study, check_at_least_1, conduct
 from ecg_nas.benchmark.summary import spread
 from ecg_nas.errors import ConfigError
-from ecg_nas.tables.table_evaluator import TableEvaluator
-from search_spaces import Architecture, load
+from search_spaces import Architecture, SearchSpace, load
 
 N_UNLABELLED = 1000
 """Random cells for pre-training, as many as a search draws."""
 
-USUAL_LABELS: Mapping[str, tuple[int, ...]] = {
-    "nasbench101": (100, 172, 424),
-    "nasbench201": (78, 156, 469),
-    "ecg1d": (16, 32),
-}
-"""Numbers of labels for which other predictors are published, by search space.
-
-For ``ecg1d`` there are none: it is what searches have when they first ask their predictor.
-
-References:
-    Lu et al., *PINAT: A Permutation INvariance Augmented Transformer for NAS Predictor*, AAAI
-    2023, doi:10.1609/aaai.v37i7.26076.
-"""
+USUAL_LABELS = (16, 32)
+"""What searches have when they first ask their predictor, where nothing else is usual."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +32,13 @@ class Job:
     """One predictor on one draw of labels.
 
     Attributes:
-        benchmark: A name of ``BENCHMARKS``.
-        table: The benchmark's table.
+        table: Where scores come from.
         predictor: A name of ``ecg_nas.predictor``.
         labels: Numbers of labels to fit it to, one after the other.
         seed: Seed of the draw and of the predictor.
     """
 
-    benchmark: str
-    table: Path
+    table: Source
     predictor: str
     labels: tuple[int, ...]
     seed: int
@@ -69,6 +53,8 @@ class Ranking:
         labels: How many scores it knew.
         seed: Seed of the draw and of the predictor.
         kendall_tau: Tau-b of its predictions with the scores of all cells; ``None`` if undefined.
+        kendall_tau_unseen: The same over the cells whose score it did not know; ``None`` also
+            where it was not taken down.
         seconds: Wall time of pre-training, fit and prediction of all cells.
         code: Digest of the code that made it.
     """
@@ -77,33 +63,44 @@ class Ranking:
     labels: int
     seed: int
     kendall_tau: float | None
+    kendall_tau_unseen: float | None
     seconds: float
     code: str
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-able description without predictor, labels and seed."""
-        return {"kendall_tau": self.kendall_tau, "seconds": self.seconds, "code": self.code}
+        return {
+            "kendall_tau": self.kendall_tau,
+            "kendall_tau_unseen": self.kendall_tau_unseen,
+            "seconds": self.seconds,
+            "code": self.code,
+        }
+
+    @property
+    def key(self) -> RunKey:
+        """Predictor, labels and seed."""
+        return RunKey(self.predictor, self.labels, self.seed)
 
     @classmethod
-    def from_json(
-        cls, data: Mapping[str, Any], *, predictor: str, labels: int, seed: int
-    ) -> Ranking:
+    def from_json(cls, data: Mapping[str, Any], key: RunKey) -> Ranking:
         """Return the ranking that ``to_json`` described.
 
         Raises:
             ValueError: If ``data`` describes none.
         """
+        predictor, labels, seed = key
         try:
-            tau = data["kendall_tau"]
+            tau, unseen = data["kendall_tau"], data.get("kendall_tau_unseen")
             return cls(
                 predictor=predictor,
                 labels=labels,
                 seed=seed,
                 kendall_tau=None if tau is None else float(tau),
+                kendall_tau_unseen=None if unseen is None else float(unseen),
                 seconds=float(data["seconds"]),
                 code=str(data["code"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{labels} labels, seed {seed} is not a ranking") from error
 
 
@@ -115,9 +112,8 @@ def rank(job: Job) -> list[Ranking]:
     Raises:
         TableError: If the table cannot be read.
     """
-    space_name, dataset = BENCHMARKS[job.benchmark]
-    archs, scores = _cells(job.table, dataset)
-    predictor = known_predictors.load(job.predictor).start(load(space_name), job.seed, sharing=True)
+    space, archs, scores = _cells(job.table)
+    predictor = known_predictors.load(job.predictor).start(space, job.seed, sharing=True)
     order = seeds.generator(job.seed, "labels").permutation(len(archs))
     unlabelled = seeds.generator(job.seed, "unlabelled").permutation(len(archs))[:N_UNLABELLED]
     started = time.perf_counter()
@@ -127,18 +123,21 @@ def rank(job: Job) -> list[Ranking]:
     for count in job.labels:
         known = order[:count]
         started = time.perf_counter()
-        tau = None
+        tau = tau_unseen = None
         if len(np.unique(scores[known])) > 1:
             predictor.fit([archs[cell] for cell in known], scores[known].tolist())
-            tau = kendall_tau(predictor.predict(archs), scores)
+            predicted, unseen = predictor.predict(archs), order[count:]
+            tau = kendall_tau(predicted, scores)
+            tau_unseen = kendall_tau(predicted[unseen], scores[unseen])
         rankings.append(
             Ranking(
                 predictor=job.predictor,
                 labels=count,
                 seed=job.seed,
                 kendall_tau=tau,
+                kendall_tau_unseen=tau_unseen,
                 seconds=round(before + time.perf_counter() - started, 3),
-                code=code(job.benchmark, job.predictor),
+                code=code_of(space.name, job.predictor),
             )
         )
     return rankings
@@ -151,71 +150,59 @@ def kendall_tau(predicted: NDArray[np.float64], scores: NDArray[np.float64]) -> 
         Kendall, *The Treatment of Ties in Ranking Problems*, Biometrika 1945,
         doi:10.1093/biomet/33.3.239.
     """
+    if len(scores) < 2:
+        return None
     tau = float(stats.kendalltau(predicted, scores, variant="b").statistic)
     return round(tau, 6) if np.isfinite(tau) else None
 
 
 def compare(
-    name: str,
-    table: Path | None,
+    request: TableRequest,
     *,
     predictors: Sequence[str],
     labels: Sequence[int],
     n_seeds: int,
-    workers: int = 1,
-    out: Path | None = None,
-    on_start: Callable[[int, int], None] = lambda kept, missing: None,
-    on_ranking: Callable[[Ranking], None] = lambda _: None,
-) -> tuple[TableEvaluator, list[Ranking]]:
+    execution: Execution = SERIAL,
+) -> tuple[OpenTable, list[Ranking]]:
     """Fit every predictor to the draws ``0..n_seeds - 1`` of each number of labels.
 
     Args:
-        name: A name of ``BENCHMARKS``.
-        table: The benchmark's table.
+        request: The table.
         predictors: Names of ``ecg_nas.predictor``; a repeated one counts once.
-        labels: Numbers of labels; empty for the usual ones of the benchmark's space.
+        labels: Numbers of labels; empty for the usual ones of the table.
         n_seeds: Draws for each.
-        workers: Processes; they do not change any result but the seconds.
-        out: Folder of kept rankings: what it holds is not done again, what is done is added.
-        on_start: Called once with how many rankings were kept and how many are to be made.
-        on_ranking: Called with each new ranking.
+        execution: How.
 
     Returns:
-        The table's evaluator, and the rankings ordered by predictor, labels and seed.
+        The table, and the rankings ordered by predictor, labels and seed.
 
     Raises:
         ConfigError: If a setting is wrong.
         TableError: If the table cannot be read.
-        RunError: If a worker process dies, or ``out`` holds rankings made with other settings.
+        RunError: If a worker process dies, or rankings are kept that were made with other settings.
     """
-    evaluator = open_table(name, table, seeds=n_seeds, workers=workers)
-    assert table is not None
-    counts = sorted(set(labels)) or USUAL_LABELS[BENCHMARKS[name][0]]
-    _check(predictors, counts, len(evaluator))
-    chosen = list(dict.fromkeys(predictors))
-    kept = {
-        predictor: KeptRuns(
-            kept_file(out / name / "predictors", predictor), about(name, evaluator, predictor)
-        )
-        for predictor in chosen
-        if out is not None
-    }
-    wanted = [(p, count, seed) for p in chosen for count in counts for seed in range(n_seeds)]
-    found = dict(_kept(kept, wanted))
-    jobs = [
-        Job(benchmark=name, table=table, predictor=predictor, labels=missing, seed=seed)
-        for seed in range(n_seeds)
-        for predictor in chosen
-        if (missing := tuple(n for n in counts if (predictor, n, seed) not in found))
-    ]
-    on_start(len(found), len(wanted) - len(found))
-    for rankings in _processes.results(rank, jobs, workers=workers):
-        for ranking in rankings:
-            if out is not None:
-                kept[ranking.predictor].add(ranking.labels, ranking.seed, ranking.to_json())
-            found[ranking.predictor, ranking.labels, ranking.seed] = ranking
-            on_ranking(ranking)
-    return evaluator, [found[key] for key in wanted]
+    check_at_least_1(seeds=n_seeds, workers=execution.workers)
+    table = request.open()
+    n_cells = len(table.evaluator)
+    counts = sorted(set(labels)) or _usual(table.evaluator.description.labels, n_cells)
+    _check(predictors, counts, n_cells)
+    names = list(dict.fromkeys(predictors))
+    study = Study(
+        wanted=[
+            RunKey(p, count, seed) for p in names for count in counts for seed in range(n_seeds)
+        ],
+        about={name: table.about() | _about(name) for name in names},
+        folder=f"{table.name}/predictors",
+        read=Ranking.from_json,
+        jobs=lambda missing: [
+            Job(table=table.source, predictor=name, labels=few_to_many, seed=seed)
+            for seed in range(n_seeds)
+            for name in names
+            if (few_to_many := tuple(n for n in counts if RunKey(name, n, seed) in missing))
+        ],
+        play=rank,
+    )
+    return table, conduct(study, execution)
 
 
 def summarise(rankings: Sequence[Ranking], *, name: str, metric: str, cells: int) -> dict[str, Any]:
@@ -224,16 +211,17 @@ def summarise(rankings: Sequence[Ranking], *, name: str, metric: str, cells: int
     Returns:
         ``name``, ``metric``, ``cells`` (how many were ranked), ``seeds`` and ``labels``: by number
         of labels and predictor ``kendall_tau`` with mean and standard deviation over draws (of
-        those where it is defined), ``seconds`` (mean) and ``code`` (digests of the code that made
+        those where it is defined), ``kendall_tau_unseen`` likewise, over the cells whose score the
+        predictor did not know, ``seconds`` (mean) and ``code`` (digests of the code that made
         them: more than one if it changed between them).
     """
     by_labels: dict[str, dict[str, Any]] = {}
     for count in sorted({ranking.labels for ranking in rankings}):
         for predictor in dict.fromkeys(ranking.predictor for ranking in rankings):
             these = [r for r in rankings if (r.labels, r.predictor) == (count, predictor)]
-            taus = [r.kendall_tau for r in these if r.kendall_tau is not None]
             by_labels.setdefault(str(count), {})[predictor] = {
-                "kendall_tau": spread(np.array(taus)),
+                "kendall_tau": _spread(r.kendall_tau for r in these),
+                "kendall_tau_unseen": _spread(r.kendall_tau_unseen for r in these),
                 "seconds": float(np.mean([r.seconds for r in these])),
                 "code": sorted({r.code for r in these}),
             }
@@ -246,22 +234,28 @@ def summarise(rankings: Sequence[Ranking], *, name: str, metric: str, cells: int
     }
 
 
-def about(benchmark: str, evaluator: TableEvaluator, predictor: str) -> dict[str, Any]:
-    """Return all that a predictor's rankings depend on besides labels, seed and code."""
+def _spread(taus: Iterable[float | None]) -> Mapping[str, float | None]:
+    return spread(np.array([tau for tau in taus if tau is not None]))
+
+
+def _about(predictor: str) -> dict[str, Any]:
+    """Return all that a predictor's rankings depend on besides table, labels, seed and code."""
     return {
-        "benchmark": benchmark,
-        "metric": evaluator.metric,
-        "table": evaluator.digest,
         "predictor": predictor,
         "unlabelled": N_UNLABELLED,
         "settings": known_predictors.load(predictor).settings(),
     }
 
 
-def code(benchmark: str, predictor: str) -> str:
-    """Return a digest of the code that a predictor's rankings come from."""
-    module = known_predictors.load(predictor).make.__module__
-    return _code.digest(module, f"search_spaces.{BENCHMARKS[benchmark][0]}")
+def code_of(space: str, predictor: str) -> str:
+    """Return a digest of the code that a predictor's rankings on a space come from."""
+    return code(space, known_predictors.load(predictor).make.__module__)
+
+
+def _usual(published: Sequence[int], n_cells: int) -> list[int]:
+    """Return the numbers of labels that are usual, or half the cells where those are too many."""
+    fitting = [count for count in published or USUAL_LABELS if count < n_cells]
+    return fitting or [max(2, n_cells // 2)]
 
 
 def _check(predictors: Sequence[str], labels: Sequence[int], n_cells: int) -> None:
@@ -274,19 +268,7 @@ def _check(predictors: Sequence[str], labels: Sequence[int], n_cells: int) -> No
             )
 
 
-def _kept(
-    kept: Mapping[str, KeptRuns], wanted: Iterable[tuple[str, int, int]]
-) -> Iterator[tuple[tuple[str, int, int], Ranking]]:
-    for predictor, labels, seed in wanted:
-        run = kept[predictor].get(labels, seed) if predictor in kept else None
-        if run is not None:
-            try:
-                ranking = Ranking.from_json(run, predictor=predictor, labels=labels, seed=seed)
-            except ValueError as error:
-                raise kept[predictor].unreadable(error) from error
-            yield (predictor, labels, seed), ranking
-
-
 @lru_cache(maxsize=1)
-def _cells(table: Path, dataset: str) -> tuple[list[Architecture], NDArray[np.float64]]:
-    return TableEvaluator(table, dataset).cells()
+def _cells(table: Source) -> tuple[SearchSpace, list[Architecture], NDArray[np.float64]]:
+    evaluator = table.read()
+    return load(evaluator.space.name), *evaluator.cells()

@@ -11,6 +11,7 @@ from scipy import stats
 
 from ecg_nas import seeds
 from ecg_nas.benchmark.trace import Trace
+from ecg_nas.tables.description import Direction
 
 CHECKPOINTS = (16, 32, 50, 64, 100, 150, 200, 300)
 """Look-ups after which regret is reported, besides the budget."""
@@ -19,8 +20,6 @@ _RESAMPLES = 2000
 _BATCH = 100  # of them at a time, to spare memory
 
 _ON_THE_OPTIMUM = ("hit_rate", "hit_rate_interval", "trainings_to_optimum")
-
-_HIT = 1e-4  # in per cent; tables hold 32-bit floats
 
 
 def regret_curve(trace: Trace, optimum: float) -> NDArray[np.float64]:
@@ -38,18 +37,22 @@ def summarise(
     metric: str,
     optimum: float,
     note: str | None = None,
+    direction: Direction = "higher",
 ) -> dict[str, Any]:
-    """Return the comparison as JSON-able values, all accuracies in %.
+    """Return the comparison as JSON-able values, scores in the unit of the metric.
 
-    With a ``note`` (see ``TableEvaluator.note``) there are no figures on reaching the optimum.
+    Where lower values are better, ``optimum`` and the scores of ``traces`` are their negatives,
+    and the optimum that is returned is not. With a ``note`` (see ``TableEvaluator.note``) there
+    are no figures on reaching the optimum.
 
     Returns:
-        ``name``, ``budget``, ``seeds``, ``metric``, ``optimum``, ``note`` and ``methods``: for each
-        method ``regret`` at some look-ups with mean, standard deviation and median over seeds and
-        the ``interval`` of the mean, ``regret_area`` (the mean over all look-ups), ``hit_rate`` and
-        ``hit_rate_interval`` (both intervals 95 %, Wilson's the latter), ``trainings_to_optimum``,
-        ``test_accuracy``, ``seconds_per_run`` and ``code`` (digests of the code that its runs
-        were made with: more than one if it changed between them).
+        ``name``, ``budget``, ``seeds``, ``metric``, ``direction`` (which values are better),
+        ``optimum``, ``note`` and ``methods``: for each method ``regret`` at some look-ups with
+        mean, standard deviation and median over seeds and the ``interval`` of the mean,
+        ``regret_area`` (the mean over all look-ups), ``hit_rate`` and ``hit_rate_interval`` (both
+        intervals 95 %, Wilson's the latter), ``trainings_to_optimum``, ``test_accuracy``,
+        ``seconds_per_run`` and ``code`` (digests of the code that its runs were made with: more
+        than one if it changed between them).
     """
     methods = list(dict.fromkeys(trace.method for trace in traces))
     return {
@@ -57,7 +60,8 @@ def summarise(
         "budget": budget,
         "seeds": len({trace.seed for trace in traces}),
         "metric": metric,
-        "optimum": optimum,
+        "direction": direction,
+        "optimum": optimum if direction == "higher" else -optimum,
         "note": note,
         "methods": {
             method: _figures([t for t in traces if t.method == method], budget, optimum)
@@ -142,8 +146,11 @@ def interval(
 
 
 def at_optimum(regret: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return where ``regret`` is that of the optimum."""
-    return regret <= _HIT
+    """Return where ``regret`` is that of the optimum.
+
+    Exactly: both are scores of one table, and traces are kept without loss.
+    """
+    return regret <= 0
 
 
 def first_hit(curve: NDArray[np.float64]) -> int | None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ecg_nas.benchmark.study import RunKey
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
@@ -47,13 +49,19 @@ class Trace:
             "cells": list(self.cells),
         }
 
+    @property
+    def key(self) -> RunKey:
+        """Method, budget and seed."""
+        return RunKey(self.method, len(self.scores), self.seed)
+
     @classmethod
-    def from_json(cls, data: Mapping[str, Any], *, method: str, seed: int, budget: int) -> Trace:
+    def from_json(cls, data: Mapping[str, Any], key: RunKey) -> Trace:
         """Return the trace that ``to_json`` described.
 
         Raises:
-            ValueError: If ``data`` is no such trace of ``budget`` look-ups.
+            ValueError: If ``data`` is no such trace of that many look-ups.
         """
+        method, budget, seed = key
         try:
             single = {32: True, 64: False}[data["float"]]
             scores = tuple(None if v is None else _number(v, single) for v in data["scores"])

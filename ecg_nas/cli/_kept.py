@@ -1,12 +1,25 @@
-"""What the commands share that keep their runs."""
+"""What the commands share that compare on a table and keep their runs."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import click
 
 from ecg_nas.cli._output import check_target, remark
+
+table_argument = click.argument("name", metavar="TABLE|NAME")
+
+table_option = click.option(
+    "--table",
+    type=click.Path(path_type=Path),
+    help="The table, where the comparison is given by its name.",
+)
+
+metric_option = click.option(
+    "--metric", metavar="NAME", help="By which of the table's metrics; not needed with one."
+)
 
 out_option = click.option(
     "--out",
@@ -42,9 +55,17 @@ class Count:
         remark(f"{self._done}/{self._all}  {text}")
 
 
-def other_code(name: str, out: Path | None) -> str:
-    """Return what to say when kept runs of ``name`` were made with other code than the present."""
-    return (
-        f"kept runs of {name} were made before its code was changed; if that changed what it "
-        f"does, delete its file in {out} and run again"
-    )
+def notes_on_code(codes: Mapping[str, tuple[Collection[str], str]], out: Path | None) -> None:
+    """Say of which kept runs the code has changed.
+
+    Args:
+        codes: By method or predictor, digests of the code that its runs were made with, and of
+            the present one.
+        out: Where the runs are kept.
+    """
+    for name, (made_with, present) in codes.items():
+        if set(made_with) != {present}:
+            remark(
+                f"Note: kept runs of {name} were made before its code was changed; if that changed "
+                f"what it does, delete its file in {out} and run again"
+            )

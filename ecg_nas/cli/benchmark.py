@@ -8,21 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecg_nas.cli._kept import Count, figure_option, other_code, out_option
-from ecg_nas.cli._output import json_option, remark, say, write_json
+from ecg_nas.cli._kept import (
+    Count,
+    figure_option,
+    metric_option,
+    notes_on_code,
+    out_option,
+    table_argument,
+    table_option,
+)
+from ecg_nas.cli._output import json_option, say, write_json
 from ecg_nas.files import write_text
 
 if TYPE_CHECKING:
     from ecg_nas.benchmark.harness import SecondObjective
+    from ecg_nas.benchmark.opening import OpenTable
     from ecg_nas.benchmark.trace import Trace
-    from ecg_nas.tables.table_evaluator import TableEvaluator
 
 HEADING = "research"
 
 
 @click.command()
-@click.argument("name")
-@click.option("--table", type=click.Path(path_type=Path), help="The benchmark's table.")
+@table_argument
+@table_option
+@metric_option
 @click.option(
     "--method",
     "methods",
@@ -41,8 +50,8 @@ HEADING = "research"
 )
 @click.option(
     "--cost",
-    metavar="params|latency:DEVICE",
-    help="A second objective to keep low; the figure is then the hypervolume.",
+    metavar="NAME|latency:DEVICE",
+    help="A second objective to keep low, such as params; the figure is then the hypervolume.",
 )
 @click.option("--latency", type=click.Path(path_type=Path), help="File of measured latencies.")
 @out_option
@@ -51,6 +60,7 @@ HEADING = "research"
 def command(
     name: str,
     table: Path | None,
+    metric: str | None,
     methods: tuple[str, ...],
     budget: int,
     n_seeds: int,
@@ -62,10 +72,11 @@ def command(
     figure: str | None,
     json_to: str | None,
 ) -> None:
-    """Compare search methods on NAME: nb201-cifar10, -cifar100 or -imagenet16, nb101 or ecg1d.
+    """Compare search methods on a table of trained networks, of any search space.
 
-    The tables of nb201 and nb101 are made by import-table, that of ecg1d by bench table. Where a
-    table holds some cells only, as the latter does, searches are confined to these.
+    TABLE is a file that import-table or bench table wrote; NAME, with --table, what the comparison
+    on it is called, such as nb201-cifar10. Where a table holds a part of its space, searches are
+    confined to that, and there is no hit rate.
 
     Regret is the best score of the table less the best one that a search has seen. A method is
     better or worse than the first one if it is so in trainings to the optimum (log-rank) or in
@@ -85,9 +96,11 @@ def command(
         DEFAULT,
         DEFAULT_WITH_COST,
         SecondObjective,
-        code,
+        code_of,
         compare,
     )
+    from ecg_nas.benchmark.opening import TableRequest
+    from ecg_nas.benchmark.study import Execution
 
     methods = methods or (DEFAULT if cost is None else DEFAULT_WITH_COST)
     second = None if cost is None else SecondObjective(cost=cost, latency=latency)
@@ -102,27 +115,24 @@ def command(
     def on_trace(trace: Trace) -> None:
         count.one_more(f"{trace.method}  seed {trace.seed}  {trace.seconds:.1f} s")
 
-    evaluator, traces = compare(
-        name,
-        table,
+    opened, traces = compare(
+        TableRequest(name=name, file=table, metric=metric),
         methods=methods,
         budget=budget,
         n_seeds=n_seeds,
-        workers=workers,
-        out=out,
         second=second,
-        on_start=count.start,
-        on_trace=on_trace,
+        execution=Execution(workers=workers, out=out, on_start=count.start, on_run=on_trace),
     )
     if second is None:
-        result, drawing = _one_objective(evaluator, traces, name, budget, against)
+        result, drawing = _one_objective(opened, traces, budget, against)
         lines = _lines(result)
     else:
-        result, drawing = _two_objectives(evaluator, traces, name, budget, against, second)
+        result, drawing = _two_objectives(opened, traces, budget, against, second)
         lines = _front_lines(result)
-    for method, figures in result["methods"].items():
-        if figures["code"] != [code(name, method)]:
-            remark(f"Note: {other_code(method, out)}")
+    space = opened.evaluator.space.name
+    notes_on_code(
+        {m: (figures["code"], code_of(space, m)) for m, figures in result["methods"].items()}, out
+    )
     say("\n".join(lines), json_to)
     write_json(json_to, result)
     if figure is not None:
@@ -130,18 +140,21 @@ def command(
 
 
 def _one_objective(
-    evaluator: TableEvaluator, traces: Sequence[Trace], name: str, budget: int, against: str
+    opened: OpenTable, traces: Sequence[Trace], budget: int, against: str
 ) -> tuple[dict[str, Any], Callable[[], str]]:
     from ecg_nas.benchmark.drawings import of_searches
     from ecg_nas.benchmark.significance import verdicts
     from ecg_nas.benchmark.summary import summarise
 
+    evaluator, searched = opened.evaluator, opened.evaluator.searched
     table: dict[str, Any] = {
         "metric": evaluator.metric,
         "optimum": evaluator.optimum,
         "note": evaluator.note,
     }
-    result = summarise(traces, name=name, budget=budget, **table)
+    result = summarise(
+        traces, name=opened.name, budget=budget, direction=searched.direction, **table
+    )
     result["comparison"] = verdicts(
         traces,
         optimum=evaluator.optimum,
@@ -149,13 +162,12 @@ def _one_objective(
         against=against,
         to_optimum=evaluator.note is None,
     )
-    return result, lambda: of_searches(traces, **table)
+    return result, lambda: of_searches(traces, unit=searched.unit, **table)
 
 
 def _two_objectives(
-    evaluator: TableEvaluator,
+    opened: OpenTable,
     traces: Sequence[Trace],
-    name: str,
     budget: int,
     against: str,
     second: SecondObjective,
@@ -164,6 +176,7 @@ def _two_objectives(
     from ecg_nas.benchmark.fronts import Yardstick, summarise_fronts
     from ecg_nas.benchmark.harness import cell_costs
 
+    evaluator = opened.evaluator
     yardstick = Yardstick.of(evaluator.cells()[1], cell_costs(evaluator, second))
     titles: dict[str, Any] = {
         "metric": evaluator.metric,
@@ -171,7 +184,7 @@ def _two_objectives(
         "note": evaluator.note,
     }
     result = summarise_fronts(
-        traces, yardstick, name=name, budget=budget, against=against, **titles
+        traces, yardstick, name=opened.name, budget=budget, against=against, **titles
     )
     return result, lambda: of_fronts(traces, yardstick, **titles)
 

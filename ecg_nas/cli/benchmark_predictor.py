@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecg_nas.cli._kept import Count, figure_option, other_code, out_option
-from ecg_nas.cli._output import json_option, remark, say, write_json
+from ecg_nas.cli._kept import (
+    Count,
+    figure_option,
+    metric_option,
+    notes_on_code,
+    out_option,
+    table_argument,
+    table_option,
+)
+from ecg_nas.cli._output import json_option, say, write_json
 from ecg_nas.files import write_text
 
 if TYPE_CHECKING:
@@ -19,15 +27,16 @@ HEADING = "research"
 
 
 @click.command()
-@click.argument("name")
-@click.option("--table", type=click.Path(path_type=Path), help="The benchmark's table.")
+@table_argument
+@table_option
+@metric_option
 @click.option(
     "--labels",
     multiple=True,
     type=int,
     metavar="N",
     help="Scores that a predictor knows; may be given several times. "
-    "[as published of others: 78, 156, 469 for nb201, 100, 172, 424 for nb101; 16, 32 for ecg1d]",
+    "[as published of others for the table's space; 16 and 32 where there are none]",
 )
 @click.option(
     "--predictor",
@@ -46,6 +55,7 @@ HEADING = "research"
 def command(
     name: str,
     table: Path | None,
+    metric: str | None,
     labels: tuple[int, ...],
     predictors: tuple[str, ...],
     n_seeds: int,
@@ -54,17 +64,21 @@ def command(
     figure: str | None,
     json_to: str | None,
 ) -> None:
-    """Compare how predictors rank all cells of NAME's table from a few labels.
+    """Compare how predictors rank all cells of a table from a few labels, of any search space.
 
-    Kendall's tau-b between predictions and the score that a search would see; labels are drawn
-    at random, the same for all predictors.
+    TABLE is a file that import-table or bench table wrote; NAME, with --table, what the comparison
+    on it is called, such as nb201-cifar10. Kendall's tau-b between predictions and the score that
+    a search would see; labels are drawn at random, the same for all predictors. --json also tells
+    the tau-b over the cells whose score a predictor did not know.
 
     \b
     Example:
       ecg-nas benchmark-predictor nb201-cifar10 --table nb201.parquet --labels 100 --seeds 5
     """
     from ecg_nas.benchmark.drawings import of_rankings
-    from ecg_nas.benchmark.ranking import code, compare, summarise
+    from ecg_nas.benchmark.opening import TableRequest
+    from ecg_nas.benchmark.ranking import code_of, compare, summarise
+    from ecg_nas.benchmark.study import Execution
     from ecg_nas.predictor import with_variants
 
     count = Count(out)
@@ -76,22 +90,21 @@ def command(
             f"{ranking.seconds:.1f} s"
         )
 
-    evaluator, rankings = compare(
-        name,
-        table,
+    opened, rankings = compare(
+        TableRequest(name=name, file=table, metric=metric),
         predictors=predictors or with_variants(),
         labels=labels,
         n_seeds=n_seeds,
-        workers=workers,
-        out=out,
-        on_start=count.start,
-        on_ranking=on_ranking,
+        execution=Execution(workers=workers, out=out, on_start=count.start, on_run=on_ranking),
     )
-    result = summarise(rankings, name=name, metric=evaluator.metric, cells=len(evaluator))
-    for predictor in dict.fromkeys(ranking.predictor for ranking in rankings):
-        codes = {ranking.code for ranking in rankings if ranking.predictor == predictor}
-        if codes != {code(name, predictor)}:
-            remark(f"Note: {other_code(predictor, out)}")
+    evaluator = opened.evaluator
+    result = summarise(rankings, name=opened.name, metric=evaluator.metric, cells=len(evaluator))
+    codes = {
+        name: {ranking.code for ranking in rankings if ranking.predictor == name}
+        for name in dict.fromkeys(ranking.predictor for ranking in rankings)
+    }
+    space = evaluator.space.name
+    notes_on_code({name: (made, code_of(space, name)) for name, made in codes.items()}, out)
     say("\n".join(_lines(result)), json_to)
     write_json(json_to, result)
     if figure is not None:

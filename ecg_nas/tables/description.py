@@ -1,50 +1,161 @@
-"""What a compact table says of itself, in the metadata of its Parquet schema."""
+"""What a table of trained networks says of itself; a Parquet file keeps it in its metadata."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-_BENCHMARK, _RUNS, _COMPLETE, _SOURCE = (
-    f"ecg_nas.{name}" for name in ("benchmark", "runs", "complete", "source")
-)
+from ecg_nas.errors import TableError
+
+Direction = Literal["higher", "lower"]
+"""Which scores are better."""
+
+Form = Literal["architecture", "edge_ops", "edge_bits"]
+"""How the columns of a table write an architecture; see ``forms``."""
+
+KEY = "ecg_nas.table"
+"""Under which a Parquet schema keeps the description."""
+
+_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableFacts:
-    """What its values are, which no column tells.
+class Column:
+    """A column with numbers.
 
     Attributes:
-        benchmark: Name of the search space, ``nasbench101`` or ``nasbench201``.
-        runs: Fewest and most trainings, over the cells, that a value is the mean of.
-        complete: Whether every cell of the space is there, with all its values.
-        source: The official format that the table was made from.
+        name: In the file.
+        scale: What its numbers are multiplied by.
     """
 
+    name: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A figure by which the architectures of a table can be searched.
+
+    Attributes:
+        name: What it is called among the metrics of its table, such as ``cifar10``.
+        benchmark: What a comparison by it is called, such as ``nb201-cifar10``.
+        words: What the scores are, with their unit and how they came about.
+        unit: Of the scores, ``%`` say; empty for none.
+        direction: Which scores are better.
+        epochs: Of the trainings, if known.
+        score: The scores.
+        test: Scores of the same networks on test data, reported only.
+        costs: What the networks cost to run, by name: ``params`` are their parameters.
+        train_s: Seconds of the trainings.
+    """
+
+    name: str
     benchmark: str
-    runs: tuple[int, int]
+    words: str
+    unit: str = ""
+    direction: Direction = "higher"
+    epochs: int | None = None
+    score: Column
+    test: Column | None = None
+    costs: Mapping[str, Column] = field(default_factory=dict)
+    train_s: Column | None = None
+
+    @property
+    def needed(self) -> tuple[Column, ...]:
+        """The columns in which every architecture must have a value: all but the test scores."""
+        return (self.score, *self.costs.values(), *([self.train_s] if self.train_s else ()))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Metric:
+        """Return the metric that ``dataclasses.asdict`` described."""
+        columns = {name: data[name] for name in ("score", "test", "train_s")}
+        return cls(
+            **{
+                **data,
+                **{name: column and Column(**column) for name, column in columns.items()},
+                "costs": {name: Column(**column) for name, column in data["costs"].items()},
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableDescription:
+    """What no column tells.
+
+    Attributes:
+        space: Name of the search space.
+        form: How an architecture is written.
+        metrics: By what can be searched, one or more.
+        runs: Fewest and most trainings, over the architectures, that a value is the mean of;
+            ``None`` if that is not known.
+        complete: Whether every architecture of the space is there, with all its values.
+        source: Where the values come from.
+        caveat: What a result on a part of the space must say besides; ``{best}`` and ``{spread}``
+            stand for how many of the best scores lie within how many points.
+        labels: For how many known scores other predictors are published, if they are.
+    """
+
+    space: str
+    form: Form = "architecture"
+    metrics: tuple[Metric, ...]
+    runs: tuple[int, int] | None
     complete: bool
     source: str
+    caveat: str = "the best of them need not be the best of the space, so there is no hit rate"
+    labels: tuple[int, ...] = ()
+
+    def metric(self, name: str | None, where: str) -> Metric:
+        """Return the metric that is called ``name``, or the comparison by it.
+
+        Args:
+            name: ``None`` for the only one.
+            where: Names the table in errors.
+
+        Raises:
+            TableError: If there is none of that name, or no name and more than one.
+        """
+        found = [m for m in self.metrics if name in (None, m.name, m.benchmark)]
+        if len(found) == 1:
+            return found[0]
+        names = ", ".join(metric.name for metric in self.metrics)
+        if name is None:
+            raise TableError(f"{where} has scores by {names}: choose one with --metric")
+        benchmarks = ", ".join(metric.benchmark for metric in self.metrics)
+        raise TableError(
+            f"the table must hold what is compared; {where} holds {benchmarks} (metrics: {names}); "
+            f"got {name!r}"
+        )
 
     def to_metadata(self) -> dict[str, str]:
         """Return the entries that a Parquet schema keeps."""
-        return {
-            _BENCHMARK: self.benchmark,
-            _RUNS: "-".join(str(n) for n in dict.fromkeys(self.runs)),
-            _COMPLETE: str(self.complete).lower(),
-            _SOURCE: self.source,
-        }
+        content = {"format": _FORMAT, **dataclasses.asdict(self)}
+        return {KEY: json.dumps(content, ensure_ascii=False)}
 
-    @staticmethod
-    def from_metadata(metadata: Mapping[bytes, bytes] | None) -> TableFacts | None:
-        """Return what a schema's metadata tells; ``None`` for a table that says nothing."""
-        facts = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
-        if _BENCHMARK not in facts:
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[bytes, bytes] | None) -> TableDescription | None:
+        """Return what a schema's metadata tells; ``None`` for a table that says nothing.
+
+        Raises:
+            ValueError: If it is of another format or damaged; also ``KeyError`` and ``TypeError``.
+        """
+        text = (metadata or {}).get(KEY.encode())
+        if text is None:
             return None
-        fewest, _, most = facts[_RUNS].partition("-")
-        return TableFacts(
-            benchmark=facts[_BENCHMARK],
-            runs=(int(fewest), int(most or fewest)),
-            complete=facts[_COMPLETE] == "true",
-            source=facts[_SOURCE],
-        )
+        content = json.loads(text)
+        if content.pop("format") != _FORMAT:
+            raise ValueError("its description is of another format")
+        content["metrics"] = tuple(Metric.from_json(metric) for metric in content["metrics"])
+        content["labels"] = tuple(content["labels"])
+        content["runs"] = content["runs"] and tuple(content["runs"])
+        return cls(**content)
+
+
+def trainings(runs: tuple[int, int] | None) -> str:
+    """Return how many trainings a value is of, in words; empty if that is not known."""
+    if runs is None:
+        return ""
+    numbers = "-".join(str(n) for n in dict.fromkeys(runs))
+    return "one training each" if numbers == "1" else f"mean of {numbers} trainings"

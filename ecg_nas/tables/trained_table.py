@@ -28,12 +28,20 @@ from data_prep import tasks
 from data_prep.tasks import Task
 from ecg_nas.errors import TableError
 from ecg_nas.evaluation.base import Candidate, Evaluation
-from ecg_nas.tables.content import TableContent
-from search_spaces import Architecture, ConfinedSpace, SearchSpace, load
+from ecg_nas.tables.content import TableContent, assemble
+from ecg_nas.tables.description import Column, Metric, TableDescription
+from ecg_nas.tables.forms import JsonText
+from search_spaces import Architecture, SearchSpace, load
 
 FORMAT = 1
 
 _DIGITS = 6
+
+_CAVEAT = (
+    "a random sample so sparse that neighbours differ in several choices; each was trained once "
+    "and part of such a score is luck (its reliability is below 1: ecg-nas bench reliability), so "
+    "part of the optimum is too, and there is no hit rate"
+)
 
 _NEEDED = {
     "settings": {"space", "device", "engine"},
@@ -187,41 +195,64 @@ class TrainedTable:
             ) from error
 
 
-def read_trained(path: Path, space: str) -> TableContent:
+def read_trained(path: Path, metric: str | None = None) -> TableContent:
     """Return what a search on the trained architectures of ``path`` needs to know.
 
     Failed trainings are left out. There is no test accuracy: a table knows training patients
     only.
 
+    Args:
+        path: The file.
+        metric: Name of its one metric, or of a comparison by it; ``None`` for that.
+
     Raises:
-        TableError: If ``path`` is no table of ``space``, or of fewer than two architectures.
+        TableError: If ``path`` is no table, has another metric or fewer than two architectures.
     """
     table = TrainedTable.read(path)
-    of, rows = table.settings["space"], [row for row in table.rows if row.score is not None]
-    if of != space or len(rows) < 2:
+    description = _describe(table)
+    space, rows = description.space, [row for row in table.rows if row.score is not None]
+    chosen = description.metric(metric, str(path))
+    if len(rows) < 2:
         raise TableError(
             f"the table must hold two or more trained architectures of {space}; {path} holds "
-            f"{len(rows)} of {of}"
+            f"{len(rows)} of {space}"
         )
-    cells = [row.architecture for row in rows]
-    places = {cell: place for place, cell in enumerate(cells)}
-    scores = 100 * np.array([row.score for row in rows], dtype=np.float64)
-    return TableContent(
-        space=ConfinedSpace(load(space), cells),
-        cells=cells.copy,
-        place=places.__getitem__,
-        rows=np.arange(len(rows)),
-        metric=f"{space}, {table.data['source']} ({table.data['split']} split): macro F1 of "
-        f"{', '.join(_task(table).scored)} in % over folds of the training patients, one training "
-        "each",
-        note=f"proposals were confined to the {len(rows):,} measured architectures, a random "
-        "sample so sparse that neighbours differ in several choices; each was trained once and "
-        "part of such a score is luck (its reliability is below 1: ecg-nas bench reliability), so "
-        "part of the optimum is too, and there is no hit rate",
-        scores=scores,
-        test=None,
-        params=np.array([row.figures["params"] for row in rows], dtype=np.int64),
-        train_s=np.array([row.seconds for row in rows], dtype=np.float64),
+    return assemble(
+        description,
+        chosen,
+        form=JsonText(load(space)),
+        keys=[row.architecture for row in rows],
+        columns={
+            "score": np.array([row.score for row in rows], dtype=np.float64),
+            "params": np.array([row.figures["params"] for row in rows], dtype=np.int64),
+            "seconds": np.array([row.seconds for row in rows], dtype=np.float64),
+        },
+        where=str(path),
+    )
+
+
+def _describe(table: TrainedTable) -> TableDescription:
+    """Return what a table says of itself in its settings and data."""
+    space, data = table.settings["space"], table.data
+    return TableDescription(
+        space=space,
+        metrics=(
+            Metric(
+                name="score",
+                benchmark=space,
+                words=f"{space}, {data['source']} ({data['split']} split): macro F1 of "
+                f"{', '.join(_task(table).scored)} in % over folds of the training patients, one training each",
+                unit="%",
+                epochs=table.settings.get("training", {}).get("epochs"),
+                score=Column(name="score", scale=100),
+                costs={"params": Column(name="params")},
+                train_s=Column(name="seconds"),
+            ),
+        ),
+        runs=(1, 1),
+        complete=False,
+        source=f"ecg-nas bench table, {data['source']}",
+        caveat=_CAVEAT,
     )
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pyarrow
@@ -6,14 +7,16 @@ import pyarrow.compute
 import pyarrow.parquet
 import pytest
 from plugin_doubles import GivenPlugins
-from small_tables import nb201_ops, write_ecg1d, write_nb101, write_nb201
+from tables import compared, nb201_ops, write_ecg1d, write_nb101, write_nb201
 
 from ecg_nas import methods
-from ecg_nas.benchmark.harness import DEFAULT, DEFAULT_WITH_COST, compare
+from ecg_nas.benchmark.harness import DEFAULT, DEFAULT_WITH_COST
+from ecg_nas.benchmark.harness import compare as compare_searches
 from ecg_nas.benchmark.summary import regret_curve, summarise
 from ecg_nas.benchmark.trace import Trace
 from ecg_nas.errors import ConfigError, RunError, TableError
 
+compare = partial(compared, compare_searches)
 QUICK = ("random", "regularized-evolution")
 
 
@@ -51,7 +54,7 @@ def test_methods_share_the_initial_design(table):
 
 def test_processes_change_nothing(table):
     seen = []
-    _, traces = run(table, budget=20, n_seeds=2, workers=2, on_trace=seen.append)
+    _, traces = run(table, budget=20, n_seeds=2, workers=2, on_run=seen.append)
     assert without_seconds(traces) == without_seconds(run(table, budget=20, n_seeds=2)[1])
     assert {(t.method, t.seed) for t in seen} == {(t.method, t.seed) for t in traces}
 
@@ -61,7 +64,7 @@ def test_kept_runs_are_not_run_again(table, tmp_path):
     options = {
         "out": tmp_path / "results",
         "on_start": lambda *counts: started.append(counts),
-        "on_trace": lambda trace: seen.append((trace.method, trace.seed)),
+        "on_run": lambda trace: seen.append((trace.method, trace.seed)),
     }
     run(table, methods=("random",), n_seeds=2, **options)
     _, traces = run(table, n_seeds=3, **options)
@@ -79,7 +82,7 @@ def test_what_was_done_before_a_kill_is_kept(table, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(table, out=tmp_path, on_trace=killed)
+        run(table, out=tmp_path, on_run=killed)
     kept = []
     _, traces = run(table, out=tmp_path, on_start=lambda *counts: kept.append(counts))
     assert kept == [(3, 3)]  # seed 0 of both, and what was done when the kill came

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from small_tables import nb201_ops, write_nb201
+from tables import compared, nb201_ops, write_nb201
 
 from ecg_nas.benchmark.costs import read_costs
 from ecg_nas.benchmark.fronts import Yardstick
@@ -40,7 +40,7 @@ def test_costs_belong_to_their_cells(table, latency):
     np.testing.assert_array_equal(costs, scores)  # both count convolutions
     assert evaluator.place(archs[77]) == 77 == to_index(list(all_architectures())[77])
     assert set(read_costs(evaluator, "latency:clock", latency)) == {3.0}
-    np.testing.assert_array_equal(read_costs(evaluator, "params"), evaluator.params)
+    np.testing.assert_array_equal(read_costs(evaluator, "params"), evaluator.costs["params"])
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_the_true_front_is_all_of_its_area():
 def test_a_search_with_a_cost_is_kept_apart(table, latency, tmp_path):
     second = SecondObjective(cost="latency:phone", latency=latency)
     options = {"methods": ("nsga2", "random"), "budget": 30, "n_seeds": 1, "out": tmp_path}
-    _, traces = compare("nb201-cifar10", table, second=second, **options)
+    _, traces = compared(compare, "nb201-cifar10", table, second=second, **options)
     assert {path.name for path in tmp_path.iterdir()} == {"nb201-cifar10.latency.phone"}
     about = json.loads((tmp_path / "nb201-cifar10.latency.phone" / "nsga2.json").read_text())
     assert about["about"]["cost"] == "latency:phone"
     assert [len(trace.cells) for trace in traces] == [30, 30]
     with pytest.raises(ConfigError, match=r"nsga2 needs a second objective.*--cost"):
-        compare("nb201-cifar10", table, **options)
+        compared(compare, "nb201-cifar10", table, **options)
 
 
 def test_the_command_tells_shares_of_the_front(table, latency, tmp_path):

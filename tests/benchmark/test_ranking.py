@@ -1,10 +1,11 @@
 import json
+import re
 
 import numpy as np
 import predictor_doubles
 import pytest
 from plugin_doubles import GivenPlugins
-from small_tables import nb201_ops, write_nb201
+from tables import compared, nb201_ops, write_ecg1d, write_nb201
 
 from ecg_nas import predictor as predictors
 from ecg_nas.benchmark import ranking
@@ -43,8 +44,8 @@ def table(tmp_path_factory):
 
 
 def run(table, names=("exact", "noisy"), labels=(10, 20), n_seeds=2, **options):
-    return compare(
-        "nb201-cifar10", table, predictors=names, labels=labels, n_seeds=n_seeds, **options
+    return compared(
+        compare, "nb201-cifar10", table, predictors=names, labels=labels, n_seeds=n_seeds, **options
     )
 
 
@@ -81,7 +82,7 @@ def test_only_missing_rankings_are_made(table, tmp_path):
     options = {
         "out": tmp_path,
         "on_start": lambda *counts: started.append(counts),
-        "on_ranking": lambda r: seen.append((r.predictor, r.labels, r.seed)),
+        "on_run": lambda r: seen.append((r.predictor, r.labels, r.seed)),
     }
     run(table, names=("noisy",), labels=(10,), **options)
     _, found = run(table, names=("noisy",), labels=(10, 20), n_seeds=3, **options)
@@ -113,6 +114,38 @@ def test_the_usual_labels_are_those_of_the_space(table):
     assert [r.labels for r in found] == [78, 156, 469]
 
 
+class Memory(predictor_doubles.Counting):
+    """Knows the scores that it was given, and calls all others the same."""
+
+    def predict(self, archs):
+        _, keys, scores = self.calls[-1]
+        known = dict(zip(keys, scores, strict=True))
+        return np.array([known.get(arch.key, -1.0) for arch in archs])
+
+
+def test_tau_over_unseen_cells_leaves_out_what_was_given(tmp_path, doubles, monkeypatch):
+    config = predictor_doubles.CountingConfig()
+    monkeypatch.setattr(predictor_doubles, "Memory", Memory, raising=False)
+    doubles["memory"] = Ranker("predictor_doubles", "Memory", config)
+    cells = write_ecg1d(tmp_path / "table.json")
+    options = {"predictors": ["memory"], "n_seeds": 1, "table": tmp_path / "table.json"}
+    _, found = compared(compare, "ecg1d", labels=[30, len(cells)], **options)
+    assert [r.kendall_tau > 0.4 for r in found] == [True, True]
+    assert [r.kendall_tau_unseen for r in found] == [None, None]  # all alike, and none left
+
+
+def test_rankings_kept_before_unseen_cells_were_looked_at_are_read(table, tmp_path):
+    _, made = run(table, names=("noisy",), labels=(10,), out=tmp_path)
+    [file] = tmp_path.rglob("noisy.json")
+    text = re.sub(r'"kendall_tau_unseen":[^,]+,', "", file.read_text())
+    assert text != file.read_text()
+    file.write_text(text)
+    _, found = run(table, names=("noisy",), labels=(10,), out=tmp_path)
+    assert figures(found) == figures(made)
+    assert {r.kendall_tau_unseen for r in found} == {None}
+    assert {0 < r.kendall_tau_unseen < 1 for r in made} == {True}
+
+
 def test_tau_counts_ties_as_kendall_does():
     # 5 concordant pairs, none discordant, one tied in the scores alone: 5 / sqrt(6 * 5).
     assert kendall_tau(np.arange(4.0), np.array([1.0, 1, 2, 3])) == pytest.approx(
@@ -124,7 +157,13 @@ def test_tau_counts_ties_as_kendall_does():
 
 def made(predictor, labels, seed, tau):
     return Ranking(
-        predictor=predictor, labels=labels, seed=seed, kendall_tau=tau, seconds=seed + 1.0, code="c"
+        predictor=predictor,
+        labels=labels,
+        seed=seed,
+        kendall_tau=tau,
+        kendall_tau_unseen=tau and tau - 0.1,
+        seconds=seed + 1.0,
+        code="c",
     )
 
 
@@ -139,6 +178,7 @@ def test_the_summary_worked_out_by_hand():
     assert (result["name"], result["metric"], result["cells"], result["seeds"]) == ("n", "m", 9, 2)
     a, b = result["labels"]["10"]["a"], result["labels"]["10"]["b"]
     assert a["kendall_tau"] == pytest.approx({"mean": 0.6, "std": np.sqrt(0.02)})
+    assert a["kendall_tau_unseen"] == pytest.approx({"mean": 0.5, "std": np.sqrt(0.02)})
     assert b["kendall_tau"] == {"mean": 0.25, "std": None}
     assert a["seconds"] == 1.5
 
@@ -165,7 +205,7 @@ def test_a_predictor_of_the_list_starts_and_says_its_settings(name, every_predic
     spec = predictors.load(name)
     assert isinstance(spec.start(load("nasbench201"), 3), predictors.Predictor)
     json.dumps(spec.settings())
-    assert ranking.code("nb201-cifar10", name)
+    assert ranking.code_of("nasbench201", name)
 
 
 def test_a_process_encodes_a_cell_once(every_predictor):

@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
-from small_tables import write_ecg1d, write_nb101, write_nb201
+from tables import write_ecg1d, write_nb101, write_nb201
 
 from ecg_nas.cli import main
 

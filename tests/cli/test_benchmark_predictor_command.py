@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from plugin_doubles import GivenPlugins
-from small_tables import write_ecg1d, write_nb201
+from tables import write_ecg1d, write_nb201
 
 from ecg_nas import predictor
 from ecg_nas.cli import main

@@ -2,7 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from small_tables import DATA, SETTINGS, AsTrained
+from tables import DATA, SETTINGS, AsTrained
 
 from ecg_nas import seeds
 from ecg_nas.errors import TableError

@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 import pytest
-from small_tables import DATA, SETTINGS, AsTrained
+from tables import DATA, SETTINGS, AsTrained
 
 from ecg_nas.errors import ConfigError, RunError, TableError
 from ecg_nas.measurements.table_training import fill, read_begun

@@ -2,11 +2,11 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-from small_tables import write_nb101
+from tables import write_nb101, write_nb201
 
 from ecg_nas.errors import EcgNasError, TableError
 from ecg_nas.evaluation.base import Candidate
-from ecg_nas.tables.table_evaluator import NB201, TableEvaluator
+from ecg_nas.tables.table_evaluator import TableEvaluator
 from search_spaces import load
 from search_spaces.nasbench201 import all_architectures, from_index, from_string
 
@@ -91,9 +91,20 @@ def test_a_missing_or_damaged_file_is_refused(tmp_path):
         TableEvaluator(path, "cifar100")
 
 
-def test_an_unknown_data_set_is_refused(tmp_path):
-    with pytest.raises(TableError, match="cifar10, cifar100, imagenet16, nb101"):
-        TableEvaluator(tmp_path / "t.parquet", "mnist")
+def test_a_metric_that_the_table_lacks_is_refused(tmp_path):
+    path = write_nb201(tmp_path / "t.parquet", ("c10valid", "c10"), np.arange(15_625))
+    with pytest.raises(TableError, match=r"holds nb201-cifar10 \(metrics: cifar10\); got 'mnist'"):
+        TableEvaluator(path, "mnist")
+
+
+def test_of_several_metrics_one_must_be_named(tmp_path):
+    def more(values):
+        values.update({name.replace("c100", "img"): row for name, row in values.items()})
+
+    path = write(tmp_path / "t.parquet", spoil=more)
+    with pytest.raises(TableError, match="has scores by cifar100, imagenet16: choose one"):
+        TableEvaluator(path)
+    assert TableEvaluator(path, "nb201-imagenet16").searched.name == "imagenet16"
 
 
 def test_a_cell_of_another_space_is_refused(tmp_path):
@@ -129,14 +140,6 @@ def test_every_string_of_the_table_is_the_cell_looked_up(data_dir):
     results = TableEvaluator(path, "cifar10").evaluate([candidate(cell) for cell in cells])
     expected = [table["c10valid_val"][int(row)].as_py() for row in rows]
     assert [result.score for result in results] == pytest.approx(expected)
-
-
-def test_all_data_sets_name_their_columns():
-    assert {columns.searched for columns in NB201.values()} == {
-        "c10valid_val",
-        "c100_val",
-        "img_val",
-    }
 
 
 def test_a_sample_of_nasbench101_says_what_it_is(tmp_path):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_tables import DATA, SETTINGS, AsTrained, write_ecg1d, write_nb101
 from strategies import architectures
+from tables import DATA, SETTINGS, AsTrained, write_ecg1d, write_nb101
 
 from ecg_nas.errors import TableError
 from ecg_nas.evaluation.base import Candidate, Evaluation
@@ -146,7 +146,7 @@ def test_another_file_is_refused(tmp_path):
     with pytest.raises(TableError, match="bench table` wrote; there is none at"):
         TableEvaluator(tmp_path / "none.json", "ecg1d")
     path, _ = write_nb101(tmp_path / "nb101.parquet")
-    with pytest.raises(TableError, match="cannot be read as one"):
+    with pytest.raises(TableError, match=r"holds nb101 \(metrics: cifar10\); got 'ecg1d'"):
         TableEvaluator(path, "ecg1d")
     with pytest.raises(TableError, match="cannot be read as one"):
         TableEvaluator(tmp_path, "ecg1d")

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from data_prep.events import OnEvent, ignore
 from ecg_nas.errors import TableError
 from ecg_nas.tables.official import nasbench101, nasbench201, tfrecord
-from ecg_nas.tables.official.compact import CompactTable
+from ecg_nas.tables.parquet import CompactTable
 
 _HEAD = 512
 _BUFFER = 1 << 20
@@ -28,7 +28,8 @@ _OTHERS = {
     b"\x1f\x8b": "gzip: unpack it first",
     b"7z": "a 7z archive: unpack it first",
     b"<": "a web page: the download went wrong",
-    b"{": "JSON",
+    b"{": "JSON: name its search space with --space",
+    b"[": "JSON: name its search space with --space",
     b"\x80": "a pickle of something else",
 }
 
@@ -44,8 +45,7 @@ def import_table(source: Path, out: Path, *, on_event: OnEvent = ignore) -> dict
         on_event: Told how much has been read: bytes, or files of a folder.
 
     Returns:
-        What was written: ``benchmark``, ``source``, ``cells``, ``complete``, ``runs`` (fewest
-        and most trainings that a value is the mean of), ``columns``.
+        What was written; see ``CompactTable.summary``.
 
     Raises:
         TableError: If ``source`` is not one of these files, is damaged or names what a pickle
@@ -60,14 +60,7 @@ def import_table(source: Path, out: Path, *, on_event: OnEvent = ignore) -> dict
         with _open(source, on_event) as file:
             table = _read(file, where)
     table.write(out)
-    return {
-        "benchmark": table.facts.benchmark,
-        "source": table.facts.source,
-        "cells": table.n_cells,
-        "complete": table.facts.complete,
-        "runs": list(table.facts.runs),
-        "columns": list(table.columns),
-    }
+    return table.summary()
 
 
 def _read(file: BinaryIO, where: str) -> CompactTable:
@@ -88,7 +81,8 @@ def _read(file: BinaryIO, where: str) -> CompactTable:
     looks = next((text for start, text in _OTHERS.items() if head.startswith(start)), None)
     raise TableError(
         "the file must be nasbench_only108.tfrecord or nasbench_full.tfrecord, "
-        "NATS-tss-v1_0-3ffb9-simple.tar or NAS-Bench-201-v1_1-096897.pth; "
+        "NATS-tss-v1_0-3ffb9-simple.tar or NAS-Bench-201-v1_1-096897.pth, or with --space CSV or "
+        "JSON; "
         f"{where} {'is empty' if not head else f'starts with {head[:8]!r}'}"
         + (f" ({looks})" if looks else "")
     )

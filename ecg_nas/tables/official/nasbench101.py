@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_nas.errors import TableError
-from ecg_nas.tables.description import TableFacts
-from ecg_nas.tables.official.compact import CompactTable
+from ecg_nas.tables import published
+from ecg_nas.tables.parquet import CompactTable
 from search_spaces import nasbench101
 
 _RUNS = 3  # of each cell at each budget
@@ -133,13 +133,15 @@ def _compact(measured: _Measured) -> CompactTable:
     chosen = budget == _BUDGETS[-1]
     columns |= _single_runs(np.frombuffer(measured.validation)[chosen], row[chosen], len(order))
     runs_range = (int(np.min(counts)), int(np.max(counts)))
-    facts = TableFacts(
-        benchmark=nasbench101.SPACE.name,
-        runs=runs_range,
+    final = columns[published.N_RUNS]
+    description = published.describe_101(
+        columns,
         complete=len(order) == nasbench101.N_CELLS and runs_range == (_RUNS, _RUNS),
+        final_runs=(int(final.min()), int(final.max())),
+        runs=runs_range,
         source="NAS-Bench-101 TFRecord",
     )
-    return CompactTable(columns=columns, facts=facts)
+    return CompactTable(columns=columns, description=description)
 
 
 def _means(

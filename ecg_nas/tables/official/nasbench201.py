@@ -19,9 +19,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ecg_nas.errors import TableError
-from ecg_nas.tables.description import TableFacts
+from ecg_nas.tables import published
 from ecg_nas.tables.official import _unpickle
-from ecg_nas.tables.official.compact import CompactTable
+from ecg_nas.tables.parquet import CompactTable
 from search_spaces import ArchitectureError, nasbench201
 
 META = "meta.pickle.pbz2"
@@ -231,13 +231,13 @@ def _compact(
     n_different = len(set(columns["arch"]))
     if n_different != len(ordered):
         raise TableError(f"each cell must be there once; {where} has {n_different} of {total}")
-    facts = TableFacts(
-        benchmark=nasbench201.SPACE.name,
+    description = published.describe_201(
+        columns,
         runs=(int(columns["n_seeds"].min()), int(columns["n_seeds"].max())),
         complete=len(ordered) == _CELLS and all(np.isfinite(columns[n]).all() for n in needed),
         source=source,
     )
-    return CompactTable(columns=columns, facts=facts)
+    return CompactTable(columns=columns, description=description)
 
 
 def _decimals() -> list[str]:

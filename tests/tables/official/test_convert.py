@@ -17,7 +17,7 @@ from official_files import (
 )
 
 from ecg_nas.errors import TableError
-from ecg_nas.tables.description import TableFacts
+from ecg_nas.tables.description import TableDescription
 from ecg_nas.tables.official.convert import import_table
 
 N = 3
@@ -83,8 +83,8 @@ def test_every_format_of_the_same_cells_gives_the_same_table(files, tmp_path):
         assert summary["complete"] is False
         tables[name] = pyarrow.parquet.read_table(tmp_path / name)
         assert summary["columns"] == tables[name].column_names
-        facts = TableFacts.from_metadata(tables[name].schema.metadata)
-        assert (facts.benchmark, facts.runs, facts.complete) == ("nasbench201", (2, 3), False)
+        facts = TableDescription.from_metadata(tables[name].schema.metadata)
+        assert (facts.space, facts.runs, facts.complete) == ("nasbench201", (2, 3), False)
         assert facts.source == summary["source"]
     first, *others = tables.values()
     assert all(table.equals(first) for table in others)
@@ -120,7 +120,7 @@ def test_a_file_cut_off_anywhere_is_refused_or_whole_all_the_same(files, tmp_pat
             continue
         # Only padding was lost, or (a TFRecord does not say how many there are) whole records.
         found = pyarrow.parquet.read_table(out)
-        facts = TableFacts.from_metadata(found.schema.metadata)
+        facts = TableDescription.from_metadata(found.schema.metadata)
         assert found.equals(table) or (name == "a.tfrecord" and not facts.complete)
         out.unlink()
 

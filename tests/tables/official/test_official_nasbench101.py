@@ -50,8 +50,8 @@ def test_means_and_single_runs_are_those_of_the_file():
     assert table.columns["params"].tolist() == [
         1_000 + next(c for c in range(12) if f"{(c * 7_919) % 10_007:032x}" == key) for key in keys
     ]
-    assert table.facts.runs == (3, 3)
-    assert not table.facts.complete  # 12 of 423,624 cells
+    assert table.description.runs == (3, 3)
+    assert not table.description.complete  # 12 of 423,624 cells
 
 
 def test_a_cell_is_written_as_the_sample_of_the_benchmark_has_it():
@@ -89,14 +89,14 @@ def test_the_smaller_file_has_its_one_budget():
 def test_runs_that_are_missing_show():
     records, made = runs()
     table = read(records[:-1], "f")  # the last one is of 108 epochs
-    assert table.facts.runs == (2, 3)
+    assert table.description.runs == (2, 3)
     [row] = np.flatnonzero(table.columns["n_runs"] == 2)
     key = table.columns["hash"][row]
     assert np.isnan(table.columns["val_acc_108_runs_2"][row])
     mean = np.mean([made[key, 108, k][0] for k in range(2)])
     assert table.columns["val_acc_108"][row] == pytest.approx(mean, rel=1e-6)
     none = read(records[:47], "f")  # the last cell without its 108 epochs
-    assert none.facts.runs == (0, 1)
+    assert none.description.runs == (0, 1)
     assert np.isnan(none.columns["val_acc_108"]).sum() == 1
 
 

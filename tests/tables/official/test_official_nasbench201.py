@@ -10,7 +10,8 @@ from official_files import EVALUATED, META, architectures, members, tree
 
 from ecg_nas.errors import TableError
 from ecg_nas.evaluation.base import Candidate
-from ecg_nas.tables.description import TableFacts
+from ecg_nas.tables import published
+from ecg_nas.tables.description import TableDescription
 from ecg_nas.tables.official.nasbench201 import read_members, read_pickle
 from ecg_nas.tables.table_evaluator import TableEvaluator
 from search_spaces.nasbench201 import from_index, from_string, to_string
@@ -89,8 +90,8 @@ def test_both_sources_and_any_order_give_the_same_table(archs):
     for table in (other, shuffled):
         for name, values in one.columns.items():
             np.testing.assert_array_equal(values, table.columns[name])
-    assert one.facts.runs == other.facts.runs == (2, 3)
-    assert not one.facts.complete
+    assert one.description.runs == other.description.runs == (2, 3)
+    assert not one.description.complete
 
 
 def test_a_data_set_without_short_trainings_has_none(archs):
@@ -204,20 +205,24 @@ def test_the_evaluator_takes_a_whole_table(whole):
 
 def test_a_whole_table_says_so(whole):
     schema = pyarrow.parquet.read_schema(whole)
-    facts = TableFacts.from_metadata(schema.metadata)
-    assert facts == TableFacts(
-        benchmark="nasbench201", runs=(1, 1), complete=True, source="NAS-Bench-201"
+    facts = TableDescription.from_metadata(schema.metadata)
+    assert (facts.space, facts.runs, facts.complete, facts.source) == (
+        "nasbench201",
+        (1, 1),
+        True,
+        "NAS-Bench-201",
     )
+    assert [metric.benchmark for metric in facts.metrics] == list(published.NAMES[:3])
     assert pyarrow.parquet.read_table(whole)["c10valid_val_seeds_1"].null_count == 15_625
 
 
 @pytest.mark.parametrize("runs", [(3, 3), (2, 3), (0, 1)])
-def test_facts_come_back_from_metadata(runs):
-    facts = TableFacts(benchmark="nasbench101", runs=runs, complete=False, source="x")
+def test_a_description_comes_back_from_metadata(runs):
+    facts = published.describe_101(["test_acc_108"], complete=False, runs=runs, final_runs=runs)
     stored = {key.encode(): value.encode() for key, value in facts.to_metadata().items()}
-    assert TableFacts.from_metadata(stored) == facts
-    assert TableFacts.from_metadata(None) is None
-    assert TableFacts.from_metadata({b"pandas": b"{}"}) is None
+    assert TableDescription.from_metadata(stored) == facts
+    assert TableDescription.from_metadata(None) is None
+    assert TableDescription.from_metadata({b"pandas": b"{}"}) is None
 
 
 @pytest.mark.real

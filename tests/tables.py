@@ -12,10 +12,30 @@ import pyarrow
 import pyarrow.parquet
 from numpy.typing import ArrayLike, NDArray
 
+from ecg_nas.benchmark.opening import TableRequest
+from ecg_nas.benchmark.study import Execution
 from ecg_nas.evaluation.base import Candidate, Evaluation
 from ecg_nas.evaluation.landscape import SyntheticEvaluator
+from ecg_nas.tables.table_evaluator import TableEvaluator
 from ecg_nas.tables.trained_table import TrainedRow, TrainedTable
 from search_spaces import Architecture, load, nasbench101
+
+
+def compared(
+    compare: Callable[..., Any], name: str, table: Path | None, **options: Any
+) -> tuple[TableEvaluator, list[Any]]:
+    """Call ``compare``, of searches or of predictors; return evaluator and results.
+
+    Args:
+        compare: The function.
+        name: What the comparison is called.
+        table: Its table.
+        options: Those of ``compare``, and of the execution.
+    """
+    how = {k: options.pop(k) for k in ("workers", "out", "on_start", "on_run") if k in options}
+    request = TableRequest(name=name, file=table)
+    opened, results = compare(request, execution=Execution(**how), **options)
+    return opened.evaluator, results
 
 
 def write_nb101(
