@@ -40,7 +40,7 @@ def table(file: Path, table: TrainedTable) -> Iterator[str]:
         yield f"fold scores from {min(scores):.4f} to {max(scores):.4f}"
     yield (
         "they are partly luck: ecg-nas bench reliability tells how far, ecg-nas benchmark "
-        f"{table.settings['space']} --table {file} compares methods on them"
+        f"{file} compares methods on them"
     )
 
 

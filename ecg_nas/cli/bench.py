@@ -216,7 +216,7 @@ def train(
 def table(
     architectures: int, workers: int | None, file: Path | None, out: str, **flags: Any
 ) -> None:
-    """Train random architectures once each, into a table for `ecg-nas benchmark ecg1d`.
+    """Train random architectures once each, into a table for `ecg-nas benchmark`.
 
     FILE.json is written anew after every training: the same command goes on after an
     interruption, and a larger number adds to what is there. Training patients only.

@@ -120,6 +120,13 @@ def test_a_child_is_legal_and_made_of_its_parents(name, data, seed):
     assert space.crossover(a, a, np.random.default_rng(seed)) == a
 
 
+def test_text_is_read_as_json_is(space):
+    arch = _samples(space, 1)[0]
+    assert space.from_text(json.dumps(arch.to_json())) == arch
+    with pytest.raises(ArchitectureError):
+        space.from_text("conv, conv")
+
+
 def test_the_same_generator_gives_the_same_samples(space):
     assert _samples(space, 10, seed=3) == _samples(space, 10, seed=3)
     assert _samples(space, 10, seed=3) != _samples(space, 10, seed=4)
@@ -129,6 +136,7 @@ def test_a_list_has_every_architecture_once(space):
     keys = [arch.key for arch in itertools.islice(space.listed() or (), 20_000)]
     assert len(set(keys)) == len(keys)
     if 0 < len(keys) < 20_000:
+        assert space.size in (None, len(keys))
         assert {arch.key for arch in _samples(space, 200)} <= set(keys)
 
 
