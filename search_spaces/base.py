@@ -110,7 +110,8 @@ class SearchSpace(ABC):
         max_nodes: Most nodes a ``CellGraph`` of this space can have.
         max_paths: Most input-to-output paths a legal cell can have.
         max_path_ops: Most operations on one path.
-        trains: Whether ``build`` makes networks for ECG beats.
+        trains: Whether ``build`` makes networks for ECG beats; a space that does not is there for
+            tables of trained networks, and leaves out ``cost`` and ``build``.
         size: How many architectures there are, if that is known without listing them.
     """
 
@@ -119,7 +120,7 @@ class SearchSpace(ABC):
     max_nodes: int
     max_paths: int
     max_path_ops: int
-    trains: bool
+    trains: bool = False
     size: int | None = None
 
     @abstractmethod
@@ -168,7 +169,6 @@ class SearchSpace(ABC):
         """Return every architecture once, in a fixed order; ``None`` if they cannot be listed."""
         return None
 
-    @abstractmethod
     def cost(
         self, arch: Architecture, *, leads: int, samples: int, context: int, classes: int
     ) -> Cost:
@@ -177,8 +177,8 @@ class SearchSpace(ABC):
         Raises:
             ArchitectureError: If the space holds no trainable networks.
         """
+        raise self._no_networks()
 
-    @abstractmethod
     def build(
         self, arch: Architecture, *, leads: int, samples: int, context: int, classes: int
     ) -> nn.Module:
@@ -190,3 +190,10 @@ class SearchSpace(ABC):
         Raises:
             ArchitectureError: If the space holds no trainable networks.
         """
+        raise self._no_networks()
+
+    def _no_networks(self) -> ArchitectureError:
+        return ArchitectureError(
+            f"{self.name} is a space of tables, without networks for beats: compare methods on a "
+            "table of it with `ecg-nas benchmark`, or search a space that trains"
+        )

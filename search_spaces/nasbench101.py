@@ -1,8 +1,7 @@
 """NAS-Bench-101: cells of up to seven nodes and nine edges, with operations on the nodes.
 
 Isomorphic cells are one architecture, of which there are 423,624. Its form is the one in the
-benchmark's files, which is the first that an enumeration of all graphs meets; the networks depend
-on it a little (see ``image_cost``).
+benchmark's files, which is the first that an enumeration of all graphs meets.
 
 References:
     Ying, Klein, Christiansen, Real, Murphy, Hutter, *NAS-Bench-101: Towards Reproducible Neural
@@ -14,16 +13,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from typing_extensions import override
 
-from search_spaces import _graph, _json, _plan2d
-from search_spaces.base import Architecture, ArchitectureError, CellGraph, Cost, SearchSpace
-
-if TYPE_CHECKING:
-    from torch import nn
+from search_spaces import _graph, _json
+from search_spaces.base import Architecture, ArchitectureError, CellGraph, SearchSpace
 
 OPS = ("conv3x3", "conv1x1", "maxpool3x3")
 """Operations in the benchmark's order: their index is the number used in its tables."""
@@ -45,7 +41,6 @@ class NasBench101(SearchSpace):
     max_nodes = MAX_INNER + 2
     max_paths = 8  # which 729 cells have; 364 different paths are possible
     max_path_ops = MAX_INNER
-    trains = False
     size = N_CELLS
 
     @override
@@ -118,18 +113,6 @@ class NasBench101(SearchSpace):
         inner = (2 + OPS.index(op) for op in arch.ops)
         return CellGraph(ops=(0, *inner, 1), edges=arch.edges)
 
-    @override
-    def cost(
-        self, arch: Architecture, *, leads: int, samples: int, context: int, classes: int
-    ) -> Cost:
-        _plan2d.refuse(self.name)
-
-    @override
-    def build(
-        self, arch: Architecture, *, leads: int, samples: int, context: int, classes: int
-    ) -> nn.Module:
-        _plan2d.refuse(self.name)
-
 
 def from_cell(ops: Sequence[str], edges: Sequence[_graph.Edge]) -> Architecture:
     """Return the architecture of a cell, given with dead nodes or without.
@@ -175,67 +158,6 @@ def from_bits(edge_bits: int, ops: str) -> Architecture:
 def to_bits(arch: Architecture) -> tuple[int, str]:
     """Return edges and operations of ``arch`` as ``from_bits`` reads them."""
     return _bits(arch.edges, len(arch.ops) + 2), "".join(str(OPS.index(op)) for op in arch.ops)
-
-
-def build_image_network(
-    arch: Architecture,
-    *,
-    channels: int = 128,
-    cells: int = 3,
-    image_channels: int = 3,
-    classes: int = 10,
-) -> nn.Module:
-    """Return the untrained network for images; by default the benchmark's, for CIFAR-10.
-
-    It maps ``(images, image_channels, side, side)``, the side a multiple of 4, to logits
-    ``(images, classes)``.
-
-    Args:
-        arch: The cell.
-        channels: Of the first stack; each later one has twice as many.
-        cells: A stack.
-        image_channels: Of an image.
-        classes: Logits.
-    """
-    from search_spaces import _net2d  # torch takes seconds to import; the moves do not need it
-
-    return _net2d.Network101(
-        arch.ops,
-        arch.edges,
-        channels=channels,
-        cells=cells,
-        image_channels=image_channels,
-        classes=classes,
-    )
-
-
-def image_cost(
-    arch: Architecture,
-    *,
-    channels: int = 128,
-    cells: int = 3,
-    image_channels: int = 3,
-    side: int = 32,
-    classes: int = 10,
-) -> Cost:
-    """Return what the network that ``build_image_network`` makes costs, for one image.
-
-    The parameters of 3 % of the cells differ a little from the benchmark's files: where three
-    vertices share the output, their order decides which is wider, and the benchmark trained
-    those in another order than that of the form it lists them in.
-
-    Raises:
-        ArchitectureError: If ``side``, in pixels, is not a multiple of 4.
-    """
-    return _plan2d.cost_101(
-        arch.ops,
-        arch.edges,
-        channels=channels,
-        cells=cells,
-        image_channels=image_channels,
-        side=side,
-        classes=classes,
-    )
 
 
 def graph_hash(arch: Architecture) -> str:

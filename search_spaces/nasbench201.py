@@ -13,16 +13,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from typing_extensions import override
 
-from search_spaces import _graph, _json, _plan2d, _twins201
-from search_spaces.base import Architecture, ArchitectureError, CellGraph, Cost, SearchSpace
-
-if TYPE_CHECKING:
-    from torch import nn
+from search_spaces import _graph, _json, _twins201
+from search_spaces.base import Architecture, ArchitectureError, CellGraph, SearchSpace
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """Operations in the benchmark's order: their index is the number used in its tables."""
@@ -54,7 +51,6 @@ class NasBench201(SearchSpace):
     max_nodes = len(EDGES) + 2
     max_paths = 4
     max_path_ops = 3
-    trains = False
     size = len(OPS) ** len(EDGES)
 
     @override
@@ -118,18 +114,6 @@ class NasBench201(SearchSpace):
     def listed(self) -> Iterator[Architecture]:
         return all_architectures()
 
-    @override
-    def cost(
-        self, arch: Architecture, *, leads: int, samples: int, context: int, classes: int
-    ) -> Cost:
-        _plan2d.refuse(self.name)
-
-    @override
-    def build(
-        self, arch: Architecture, *, leads: int, samples: int, context: int, classes: int
-    ) -> nn.Module:
-        _plan2d.refuse(self.name)
-
 
 def from_ops(ops: Sequence[str]) -> Architecture:
     """Return the cell with these six operations, given in the order of ``EDGES``."""
@@ -189,66 +173,6 @@ def from_string(text: str) -> Architecture:
             f"{', '.join(OPS)}; got {text!r:.200}"
         )
     return arch
-
-
-def build_image_network(
-    arch: Architecture,
-    *,
-    channels: int = 16,
-    cells: int = 5,
-    image_channels: int = 3,
-    classes: int = 10,
-) -> nn.Module:
-    """Return the untrained network for images; by default the benchmark's, for CIFAR-10.
-
-    It maps ``(images, image_channels, side, side)``, the side a multiple of 4, to logits
-    ``(images, classes)``.
-
-    Args:
-        arch: The cell.
-        channels: Of the first stage; each later one has twice as many.
-        cells: A stage.
-        image_channels: Of an image.
-        classes: Logits.
-    """
-    from search_spaces import _net2d  # torch takes seconds to import; the moves do not need it
-
-    return _net2d.Network201(
-        arch.ops,
-        EDGES,
-        channels=channels,
-        cells=cells,
-        image_channels=image_channels,
-        classes=classes,
-    )
-
-
-def image_cost(
-    arch: Architecture,
-    *,
-    channels: int = 16,
-    cells: int = 5,
-    image_channels: int = 3,
-    side: int = 32,
-    classes: int = 10,
-) -> Cost:
-    """Return what the network that ``build_image_network`` makes costs, for one image.
-
-    Operations that lead nowhere count too, as in the benchmark. For 150 cells the benchmark's
-    files say other parameters: there each has the count of another cell of its string class (see
-    ``unique_string``), with one convolution more or less; so what was measured may be that cell.
-
-    Raises:
-        ArchitectureError: If ``side``, in pixels, is not a multiple of 4.
-    """
-    return _plan2d.cost_201(
-        arch.ops,
-        channels=channels,
-        cells=cells,
-        image_channels=image_channels,
-        side=side,
-        classes=classes,
-    )
 
 
 def unique_string(arch: Architecture) -> str:

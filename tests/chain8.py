@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from search_spaces import Architecture, ArchitectureError, CellGraph, Cost, SearchSpace
+from search_spaces import Architecture, ArchitectureError, CellGraph, SearchSpace
 
 OPS = ("conv", "pool", "skip")
 LENGTH = 8
@@ -21,7 +21,6 @@ class Chain8(SearchSpace):
     max_nodes = LENGTH + 2
     max_paths = 1
     max_path_ops = LENGTH
-    trains = False
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         return _chain(OPS[i] for i in rng.integers(len(OPS), size=LENGTH))
@@ -49,12 +48,6 @@ class Chain8(SearchSpace):
 
     def listed(self) -> Iterator[Architecture]:
         return map(_chain, product(OPS, repeat=LENGTH))
-
-    def cost(self, arch: Architecture, **sizes: int) -> Cost:
-        raise ArchitectureError("chains are not trained")
-
-    def build(self, arch: Architecture, **sizes: int) -> Any:
-        raise ArchitectureError("chains are not trained")
 
 
 def _chain(ops: Any) -> Architecture:

@@ -22,6 +22,7 @@ from search_spaces import Architecture, ArchitectureError, SearchSpace, measured
 
 SPACES = search_spaces.available()
 TRAINED = [name for name in SPACES if search_spaces.load(name).trains]
+TABLES = [name for name in SPACES if name not in TRAINED]
 GOLDEN = Path(__file__).parents[1] / "golden" / "space_keys.json"
 OURS = {f"search_spaces.{file.stem}" for file in Path(search_spaces.__file__).parent.glob("*.py")}
 SIZES = [
@@ -201,6 +202,15 @@ def test_bad_json_is_refused_in_one_line(space, change, message):
     with pytest.raises(ArchitectureError, match=message) as error:
         space.from_json(change(copy.deepcopy(data)))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("what", ["build", "cost"])
+def test_a_space_of_tables_says_that_it_has_no_networks(name, what):
+    space = search_spaces.load(name)
+    [arch] = _samples(space, 1)
+    with pytest.raises(ArchitectureError, match=f"{name} is a space of tables, without networks"):
+        getattr(space, what)(arch, **SIZES[0], classes=5)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size.values())))
