@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-
 from data_prep.errors import DataError
+from data_prep.registry import Registry
 from data_prep.tasks.base import BeatClass, SymbolMapping, Task
 
 __all__ = ["DEFAULT", "BeatClass", "SymbolMapping", "Task", "available", "load"]
@@ -13,25 +11,27 @@ __all__ = ["DEFAULT", "BeatClass", "SymbolMapping", "Task", "available", "load"]
 DEFAULT = "aami"
 """The task of files that name none."""
 
+_REGISTRY = Registry(
+    package=__name__,
+    path=__path__,
+    folder="tasks",
+    what="task",
+    constant="TASK",
+    kind=Task,
+    error=DataError,
+)
+
 
 def available() -> list[str]:
     """Return the names of the tasks, without importing them."""
-    return sorted(
-        module.name
-        for module in pkgutil.iter_modules(__path__)
-        if module.name != "base" and not module.name.startswith("_")
-    )
+    return _REGISTRY.available()
 
 
 def load(name: str) -> Task:
     """Return the task called ``name``.
 
     Raises:
-        DataError: If there is none of that name.
+        DataError: If there is none of that name, or it is not written as it must be.
     """
-    if name not in available():
-        raise DataError(f"the task must be one of {', '.join(available())}; got {name!r}")
-    task = importlib.import_module(f"data_prep.tasks.{name}").TASK
-    if not isinstance(task, Task):
-        raise TypeError(f"data_prep/tasks/{name}.py must end with TASK = a Task")
+    task: Task = _REGISTRY.load(name)
     return task

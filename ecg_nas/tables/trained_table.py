@@ -241,7 +241,8 @@ def _describe(table: TrainedTable) -> TableDescription:
                 name="score",
                 benchmark=space,
                 words=f"{space}, {data['source']} ({data['split']} split): macro F1 of "
-                f"{', '.join(_task(table).scored)} in % over folds of the training patients, one training each",
+                f"{', '.join(_task(table).scored)} in % over folds of the training patients, one "
+                "training each",
                 unit="%",
                 epochs=table.settings.get("training", {}).get("epochs"),
                 score=Column(name="score", scale=100),

@@ -123,10 +123,9 @@ class Memory(predictor_doubles.Counting):
         return np.array([known.get(arch.key, -1.0) for arch in archs])
 
 
-def test_tau_over_unseen_cells_leaves_out_what_was_given(tmp_path, doubles, monkeypatch):
+def test_tau_over_unseen_cells_leaves_out_what_was_given(tmp_path, doubles):
     config = predictor_doubles.CountingConfig()
-    monkeypatch.setattr(predictor_doubles, "Memory", Memory, raising=False)
-    doubles["memory"] = Ranker("predictor_doubles", "Memory", config)
+    doubles["memory"] = PredictorSpec(make=Memory, config=config)
     cells = write_ecg1d(tmp_path / "table.json")
     options = {"predictors": ["memory"], "n_seeds": 1, "table": tmp_path / "table.json"}
     _, found = compared(compare, "ecg1d", labels=[30, len(cells)], **options)

@@ -8,11 +8,11 @@ import chain8
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from ecg_nas.predictor._paths import HardEncoder
 
 import search_spaces
 from ecg_nas.cli import main
 from ecg_nas.evaluation.landscape import SyntheticEvaluator
-from ecg_nas.predictor._paths import HardEncoder
 
 PREDICTORS = ("dcl:no-pretraining", "bananas-mlp", "weaknas-mlp")
 METHODS = ("dcl-enas", "random", "regularized-evolution")
