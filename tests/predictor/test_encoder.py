@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from ecg_nas.predictor.dcl import EncoderConfig
 from ecg_nas.predictor.encodings.paths import HardEncoder
 from ecg_nas.predictor.networks._encoder import (
-    EncoderConfig,
     GraphBatch,
     GraphEncoder,
     RankingNetwork,

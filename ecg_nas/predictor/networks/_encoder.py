@@ -7,14 +7,17 @@ batched products: every layer holds ``members`` sets of weights.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import DenseGINConv
 
-from ecg_nas.predictor.dcl import EncoderConfig
 from ecg_nas.predictor.encodings.paths import Encoded
 from ecg_nas.predictor.networks._members import MemberLinear
+
+if TYPE_CHECKING:
+    from ecg_nas.predictor.dcl import EncoderConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

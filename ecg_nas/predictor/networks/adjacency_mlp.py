@@ -8,6 +8,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,8 +22,10 @@ from ecg_nas.predictor.encodings.codes import adjacency_code
 from ecg_nas.predictor.networks._chunks import predicted
 from ecg_nas.predictor.networks._isolation import isolated
 from ecg_nas.predictor.networks._members import MemberMlp
-from ecg_nas.predictor.weaknas_mlp import WeakMlpConfig
 from search_spaces import Architecture, SearchSpace
+
+if TYPE_CHECKING:
+    from ecg_nas.predictor.weaknas_mlp import WeakMlpConfig
 
 _CHUNK = 2048  # architectures a forward pass
 

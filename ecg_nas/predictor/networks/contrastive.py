@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,13 +23,15 @@ from typing_extensions import override
 
 from ecg_nas import seeds
 from ecg_nas.predictor.base import Predictor, check_labels, unfitted
-from ecg_nas.predictor.dcl import DclConfig
 from ecg_nas.predictor.encodings.paths import Encoded, HardEncoder, distance
 from ecg_nas.predictor.networks import _losses
 from ecg_nas.predictor.networks._chunks import predicted
 from ecg_nas.predictor.networks._encoder import GraphBatch, RankingNetwork, graph_batch
 from ecg_nas.predictor.networks._isolation import isolated
 from search_spaces import Architecture, SearchSpace
+
+if TYPE_CHECKING:
+    from ecg_nas.predictor.dcl import DclConfig
 
 _CHUNK = 256  # architectures a forward pass: more no longer fit the cache
 

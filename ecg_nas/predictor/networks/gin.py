@@ -9,6 +9,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,8 +23,10 @@ from ecg_nas.predictor.encodings.paths import Encoded, HardEncoder
 from ecg_nas.predictor.networks._chunks import predicted
 from ecg_nas.predictor.networks._encoder import graph_layer
 from ecg_nas.predictor.networks._isolation import isolated
-from ecg_nas.predictor.npenas_gin import GinConfig
 from search_spaces import Architecture, SearchSpace
+
+if TYPE_CHECKING:
+    from ecg_nas.predictor.npenas_gin import GinConfig
 
 _RANGE = (0.1, 0.9)  # of the sigmoid, onto which the labels are laid
 _CHUNK = 256  # architectures a forward pass

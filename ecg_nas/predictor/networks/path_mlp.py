@@ -8,6 +8,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,13 +17,15 @@ from torch import Tensor
 from typing_extensions import override
 
 from ecg_nas import seeds
-from ecg_nas.predictor.bananas_mlp import PathMlpConfig
 from ecg_nas.predictor.base import Predictor, check_labels, unfitted
 from ecg_nas.predictor.encodings.codes import path_presence
 from ecg_nas.predictor.networks._chunks import predicted
 from ecg_nas.predictor.networks._isolation import isolated
 from ecg_nas.predictor.networks._members import MemberMlp
 from search_spaces import Architecture, SearchSpace
+
+if TYPE_CHECKING:
+    from ecg_nas.predictor.bananas_mlp import PathMlpConfig
 
 _CHUNK = 1024  # architectures a forward pass
 
