@@ -1,5 +1,5 @@
 """Search, training, export and evaluation of small networks for ECG beats."""
 
-from ecg_nas.api import Model, load_model, read_recording
+from ecg_nas.api import Model, evaluate, load_model, prepare, read_recording, search
 
-__all__ = ["Model", "load_model", "read_recording"]
+__all__ = ["Model", "evaluate", "load_model", "prepare", "read_recording", "search"]

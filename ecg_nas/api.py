@@ -5,18 +5,179 @@ Importing it is light: torch, NumPy and the rest are imported by the functions t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from data_prep.io.recording import Recording
+    from data_prep.store.request import DataRequest
     from ecg_nas.inference.classifier import Classifier
     from ecg_nas.inference.recording_beats import ClassifiedRecording
 
-__all__ = ["Model", "load_model", "read_recording"]
+__all__ = ["Model", "evaluate", "load_model", "prepare", "read_recording", "search"]
+
+_OnEvent = Callable[[Mapping[str, Any]], None]
+
+
+def _silent(event: Mapping[str, Any]) -> None:
+    """Take an event, and say nothing of it."""
+
+
+def prepare(
+    data: str | Path, out: str | Path, *, on_event: _OnEvent = _silent, **options: Any
+) -> dict[str, Any]:
+    """Filter the recordings of a data set into a signal store, as ``ecg-nas prepare`` does.
+
+    Args:
+        data: A source (``"mitdb"``, ``"synthetic"``), or a folder of recordings.
+        out: Folder of the store; it appears whole or not at all.
+        on_event: Called with what is being done.
+        options: As those of the command: ``records``, ``split``, ``task``, ``labels``,
+            ``patients``, ``leads``, ``annotators``.
+
+    Returns:
+        The store's manifest: beats a class and side, patients, what was left out and why.
+
+    Raises:
+        ConfigError: If an option is none, or they do not go together.
+        DataError: If the recordings cannot be used.
+
+    Example:
+        >>> import tempfile, ecg_nas
+        >>> store = Path(tempfile.mkdtemp()) / "store"
+        >>> manifest = ecg_nas.prepare("synthetic", store)
+        >>> sorted(manifest["counts"]["train"])
+        ['F', 'N', 'Q', 'S', 'V']
+    """
+    from data_prep.store import prepare as store
+
+    return store.prepare(_request(data, options), Path(out), on_event=on_event)
+
+
+def search(
+    data: str | Path | Sequence[str] = "synthetic",
+    *,
+    out: str | Path,
+    config: str | Path | None = None,
+    workers: int | None = None,
+    on_event: _OnEvent = _silent,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Search for the best network, train it, export it and report, as ``ecg-nas search`` does.
+
+    The same call again resumes a run that was interrupted; a larger ``budget`` goes on with it.
+    It needs the extra ``search``. On a system that spawns its processes, call it under
+    ``if __name__ == "__main__":``.
+
+    Args:
+        data: A source, a prepared store, or a folder of recordings.
+        out: Folder of the run.
+        config: TOML file with settings.
+        workers: Processes that train; results do not depend on it.
+        on_event: Called with what is being done.
+        settings: Any settings of a search, over those of ``config``: ``preset``, ``budget``,
+            ``seed``, ``method``, ``max_macs``, ``training={"epochs": 6}`` …
+
+    Returns:
+        What ``ecg-nas search --json`` writes: ``best``, ``evaluations``, ``bundle`` …
+
+    Raises:
+        ConfigError: If a setting is none, or not allowed; the message names all of them.
+        DataError: If the data cannot be used.
+        RunError: If ``out`` holds something else, or is in use.
+
+    Example:
+        >>> import tempfile, ecg_nas
+        >>> run = Path(tempfile.mkdtemp()) / "run"
+        >>> found = ecg_nas.search(
+        ...     "synthetic", out=run, method="random", budget=2, max_macs=60_000, workers=1,
+        ...     training={"epochs": 1, "keep_every": 8}, folds={"n_folds": 2},
+        ...     confirm={"candidates": 0}, final={"epochs": 1},
+        ... )
+        >>> found["evaluations"], Path(found["bundle"]).name
+        (2, 'bundle')
+    """
+    from ecg_nas.pipeline.main_job import execute
+    from ecg_nas.runs.config import resolve
+
+    flags = {"data": _plain(data), **{name: _plain(value) for name, value in settings.items()}}
+    resolved = resolve(file=None if config is None else Path(config), flags=flags)
+    return execute(resolved, Path(out), workers=workers, on_event=on_event)
+
+
+def evaluate(
+    bundle: str | Path,
+    data: str | Path,
+    *,
+    side: Literal["test", "train"] = "test",
+    beats: Literal["reference", "detected"] = "reference",
+    on_event: _OnEvent = _silent,
+    **options: Any,
+) -> dict[str, Any]:
+    """Say what a bundle is worth on the patients of a data set, as ``ecg-nas evaluate`` does.
+
+    A look at test patients is noted with their data and counted in the result: choosing by it
+    makes them training patients.
+
+    Args:
+        bundle: The folder of the bundle.
+        data: A source, a prepared store, or a folder of recordings.
+        side: Which patients.
+        beats: At the annotators' positions, or found in the signal.
+        on_event: Called with what is being done.
+        options: As those of the command: ``records``, ``split``, ``task``, ``labels``,
+            ``patients``, ``leads``, ``annotators``; what is not given is as in the search that
+            the bundle is from.
+
+    Returns:
+        What ``ecg-nas evaluate --json`` writes.
+
+    Raises:
+        BundleError: If the bundle is not whole, or needs other signals.
+        ConfigError: If an option is none, or they do not go together.
+        DataError: If the data cannot be used.
+
+    Example:
+        >>> import tempfile, ecg_nas
+        >>> store = Path(tempfile.mkdtemp()) / "store"
+        >>> manifest = ecg_nas.prepare("synthetic", store)
+        >>> result = ecg_nas.evaluate("exports/reference", store, side="train")
+        >>> result["classes"]
+        ['N', 'S', 'V', 'F', 'Q']
+    """
+    from ecg_nas.assessment.evaluate import assess
+    from ecg_nas.bundle.manifest import load
+    from ecg_nas.pipeline.evaluation_data import evaluation_data, given_otherwise
+    from ecg_nas.runs.data import store_folder
+
+    loaded = load(Path(bundle))
+    folder = store_folder(evaluation_data(loaded, _request(data, options)), on_event)
+    other = given_otherwise(options)
+    result: dict[str, Any] = assess(loaded, folder, split=side, beats=beats, other=other).result
+    return result
+
+
+def _request(data: str | Path, options: Mapping[str, Any]) -> DataRequest:
+    from ecg_nas.errors import ConfigError
+    from ecg_nas.runs.data_settings import KEYS, request_of
+
+    if unknown := sorted(set(options) - KEYS):
+        known = ", ".join(sorted(KEYS - {"data"}))
+        raise ConfigError(f"options about data must be some of {known}; got {', '.join(unknown)}")
+    plain = {name: _plain(value) for name, value in options.items()}
+    return request_of({"data": _plain(data), **plain})
+
+
+def _plain(value: Any) -> Any:
+    """Return paths as text, in lists, too: settings are what JSON and TOML can say."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value
 
 
 def read_recording(

@@ -1,18 +1,22 @@
 """The front door: its examples run, it is light, and it does what the commands do."""
 
 import doctest
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import ecg_nas
 from data_prep.errors import DataError
 from data_prep.io.in_memory import ArrayRecording
 from data_prep.sources.synthetic import simulate, simulate_record
 from ecg_nas import api
+from ecg_nas.cli import main
+from ecg_nas.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -74,3 +78,21 @@ def test_an_array_that_is_no_recording_is_one_line(signal, options, says):
 def test_an_array_must_come_with_its_rate(bundle_folder):
     with pytest.raises(DataError, match="fs_hz"):
         ecg_nas.load_model(bundle_folder).classify(simulate_record(0, duration_s=20).signal)
+
+
+def test_an_option_that_is_none_is_one_line(tmp_path):
+    with pytest.raises(ConfigError, match=r"must be some of annotators.*got leeds"):
+        ecg_nas.prepare("synthetic", tmp_path / "store", leeds=("MLII",))
+    with pytest.raises(ConfigError, match="budgie is no setting"):
+        ecg_nas.search("synthetic", out=tmp_path / "run", budgie=3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_own_recordings_are_prepared_as_by_the_command(small_folder, tmp_path):
+    manifest = ecg_nas.prepare(small_folder, tmp_path / "a", leads=["II", "V1"])
+    out = CliRunner().invoke(
+        main, ["prepare", str(small_folder), "--leads", "II,V1", "--out", str(tmp_path / "b")]
+    )
+    assert out.exit_code == 0, out.output
+    other = json.loads((tmp_path / "b" / "manifest.json").read_text(encoding="utf-8"))
+    assert other == json.loads(json.dumps(manifest))

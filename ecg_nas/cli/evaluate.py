@@ -81,6 +81,7 @@ def command(
     from ecg_nas.assessment.evaluate import assess
     from ecg_nas.bundle.manifest import load
     from ecg_nas.cli._evaluation import text
+    from ecg_nas.pipeline.evaluation_data import given_otherwise
 
     if options["split"] in _SIDES:
         raise click.UsageError(
@@ -89,13 +90,12 @@ def command(
             click.get_current_context(),
         )
     loaded = load(bundle)
-    asked = {"leads": options["leads"], "mapping": options["labels"]}
     assessment = assess(
         loaded,
         _store(loaded, options),
         split=side,
         beats=beats,
-        other=[name for name, value in asked.items() if value is not None],
+        other=given_otherwise(options),
     )
     result = assessment.result
     say(text(result, assessment.outcomes.task), json_to)

@@ -6,9 +6,10 @@ the test patients that the bundle was trained on.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from data_prep import sources
 from data_prep.errors import DataError
@@ -56,6 +57,16 @@ def evaluation_data(bundle: Bundle, request: DataRequest) -> DataRequest:
     if split is None and bundle.manifest.training.get("source") == source:
         split = _split_of(bundle, source)
     return replace(request, sets=(asked,), split=split, signal=bundle.spec.signal)
+
+
+def given_otherwise(options: Mapping[str, Any]) -> list[str]:
+    """Return what of the signals may be other than in the bundle's data, as the user asks for it.
+
+    Args:
+        options: Those about data, ``None`` where not given.
+    """
+    asked = {"leads": options.get("leads"), "mapping": options.get("labels")}
+    return [name for name, value in asked.items() if value is not None]
 
 
 def run_of(bundle: Path) -> RunFolder | None:
