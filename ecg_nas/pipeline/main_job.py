@@ -21,6 +21,7 @@ from ecg_nas.evaluation.base import Evaluator
 from ecg_nas.evaluation.weight_inheritance import parent_of
 from ecg_nas.methods.engine import search_loop
 from ecg_nas.methods.engine.run_store import RunStore, StoredEvaluation
+from ecg_nas.metrics.classification import named_score, score_of
 from ecg_nas.pipeline.confirm import confirm, missing_repeats
 from ecg_nas.pipeline.final_model import FinalModel, best_of
 from ecg_nas.pipeline.final_steps import N_STEPS as N_FINAL_STEPS
@@ -276,11 +277,7 @@ def _summary(job: _Job) -> dict[str, Any]:
             "macs": final["macs"],
         },
         "held_out": {
-            **{
-                name: out_of_fold[name]
-                for name in ("macro_f1_nsv", "headline")
-                if name in out_of_fold
-            },
+            **named_score(score_of(out_of_fold), task),
             "interval": out_of_fold["interval"].get(task.headline),
             "temperature": out_of_fold["temperature"],
         },
