@@ -2,13 +2,15 @@
 
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import chain8
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from ecg_nas.predictor._paths import HardEncoder
 
 import search_spaces
 from ecg_nas.cli import main
@@ -22,9 +24,11 @@ METHODS = ("dcl-enas", "random", "regularized-evolution")
 def plugins(tmp_path_factory):
     """The folder of a user's plug-ins, with the one file of a search space."""
     folder = tmp_path_factory.mktemp("plugins")
-    shutil.copy(chain8.__file__, folder)
+    spaces = folder / "spaces"
+    spaces.mkdir()
+    shutil.copy(chain8.__file__, spaces)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search_spaces, "__path__", [*search_spaces.__path__, str(folder)])
+        patch.setattr(search_spaces, "__path__", [*search_spaces.__path__, str(spaces)])
         yield folder
 
 
@@ -116,9 +120,18 @@ def test_predictors_are_compared_at_any_numbers_of_labels(part):
     ]
 
 
-def test_a_space_of_a_plug_in_has_codes(space):
-    archs = [space.sample(np.random.default_rng(seed)) for seed in range(3)]
-    assert HardEncoder(space).encode(archs).hard.shape == (3, 8 * 3)
+def test_worker_processes_know_the_space_of_a_plug_in(plugins, part):
+    words = ("benchmark", part, "--method", "random", "--budget", 5, "--seeds", 2, "--workers", 2)
+    ran = subprocess.run(
+        [sys.executable, "-m", "ecg_nas", *map(str, words), "--json", "-"],
+        env=os.environ | {"ECG_NAS_PLUGINS": str(plugins)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)
+    assert (found["name"], found["seeds"]) == ("chain8", 2)
 
 
 @pytest.mark.parametrize(
