@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -68,7 +67,7 @@ class RowDescription:
         Raises:
             TableError: If the header says something that cannot be.
         """
-        said = {
+        of_file = {
             field.name: _of_header(field.name, header[field.name], where)
             for field in dataclasses.fields(self)
             if header.get(field.name) not in (None, "")
@@ -76,7 +75,7 @@ class RowDescription:
         given = {
             name: value for name, value in dataclasses.asdict(self).items() if value is not None
         }
-        return RowDescription(**(said | given))
+        return RowDescription(**(of_file | given))
 
 
 def import_rows(source: Path, out: Path, space: str, rows: RowDescription) -> dict[str, Any]:
@@ -106,10 +105,10 @@ def import_rows(source: Path, out: Path, space: str, rows: RowDescription) -> di
     metrics = _metrics(of, known, file.columns, str(source))
     table, left_out = _table(of, file, metrics, known, source)
     table.write(out)
-    told = ("name", "benchmark", "words", "direction")
+    shown = ("name", "benchmark", "words", "direction")
     return {
         **table.summary(),
-        "metrics": [{name: getattr(metric, name) for name in told} for metric in metrics],
+        "metrics": [{name: getattr(metric, name) for name in shown} for metric in metrics],
         "left_out": left_out,
     }
 
@@ -135,8 +134,6 @@ def _metrics(
 ) -> tuple[Metric, ...]:
     scores = known.scores or ("score",)
     name = known.name or space.name
-    if not re.fullmatch(r"[\w.-]+", name):  # folders of kept results bear it
-        raise ConfigError(f"a comparison's name must be letters, digits, . and -; got {name!r}")
     if known.metric is not None and len(scores) > 1:
         raise ConfigError(f"a metric in words is of one score; got {', '.join(scores)}")
     usual = {field: field if field in columns else None for field in ("test", "params", "seconds")}
@@ -148,22 +145,25 @@ def _metrics(
             f"the file must have the columns that are named; {where} has no {', '.join(lacking)}: "
             f"its columns are {', '.join(columns)} (--scores names those of scores)"
         )
-    direction = known.direction or "higher"
-    return tuple(
-        Metric(
+
+    def metric(score: str) -> Metric:
+        return Metric(
             name=score,
             benchmark=name if len(scores) == 1 else f"{name}-{score}",
             words=_words(known.metric or f"{space.name} {score}", known),
             unit=known.unit or "",
-            direction=direction,
+            direction=known.direction or "higher",
             epochs=known.epochs,
             score=Column(name=score),
             test=Column(name=test) if test else None,
             costs={cost: Column(name=column) for cost, column in costs.items() if column},
             train_s=Column(name=seconds) if seconds else None,
         )
-        for score in scores
-    )
+
+    try:
+        return tuple(metric(score) for score in scores)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _words(metric: str, known: RowDescription) -> str:
@@ -248,8 +248,8 @@ class _RowReader:
             if arch in self.places:
                 raise ValueError(f"it is the architecture of {self.places[arch]} again")
         except (ArchitectureError, ValueError, KeyError, TypeError) as error:
-            said = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-            self.problems.append(f"{place}: {said.splitlines()[0]:.160}")
+            reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            self.problems.append(f"{place}: {reason.splitlines()[0]:.160}")
             return
         self.places[arch] = place
         for name, number in numbers.items():

@@ -168,5 +168,7 @@ def _note(caveat: str, whole: SearchSpace, scores: Floats, example: Architecture
     best = np.sort(scores)[-_BEST:]
     cells = "architectures" if example.macro or example.representation else "cells"
     share = "" if whole.size is None else f"{len(scores) / whole.size:.2%} of all; "
-    said = caveat.format(best=len(best), spread=best[-1] - best[0])
-    return f"proposals were confined to the {len(scores):,} measured {cells}, {share}{said}"
+    # Not by format, to which a file could say more than these.
+    remark = caveat.replace("{best}", str(len(best)))
+    remark = remark.replace("{spread}", f"{best[-1] - best[0]:.2f}")
+    return f"proposals were confined to the {len(scores):,} measured {cells}, {share}{remark}"

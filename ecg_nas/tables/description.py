@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -62,6 +63,13 @@ class Metric:
     test: Column | None = None
     costs: Mapping[str, Column] = field(default_factory=dict)
     train_s: Column | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"\w[\w.-]*", self.benchmark):  # folders of kept results bear it
+            raise ValueError(
+                "what a comparison is called must be letters, digits, _, . and -; got "
+                f"{self.benchmark!r:.60}"
+            )
 
     @property
     def needed(self) -> tuple[Column, ...]:

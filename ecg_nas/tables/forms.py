@@ -28,9 +28,11 @@ class TableForm(ABC):
 
     Attributes:
         columns: Those that it takes.
+        space: Name of the only space that is written so; ``None`` for any.
     """
 
     columns: ClassVar[tuple[str, ...]]
+    space: ClassVar[str | None] = None
 
     @abstractmethod
     def keys(self, columns: Columns) -> list[Hashable]:
@@ -80,6 +82,7 @@ class EdgeOps(TableForm):
     """The operation on each edge of a NAS-Bench-201 cell, by its number."""
 
     columns = published.EDGE_OPS
+    space = nasbench201.SPACE.name
 
     @override
     def keys(self, columns: Columns) -> list[Hashable]:
@@ -103,6 +106,7 @@ class EdgeBits(TableForm):
     """Edges of a NAS-Bench-101 cell as the bits of one number, and operations as digits."""
 
     columns = published.EDGE_BITS
+    space = nasbench101.SPACE.name
 
     @override
     def keys(self, columns: Columns) -> list[Hashable]:
@@ -123,7 +127,12 @@ def form_of(description: TableDescription) -> TableForm:
 
     Raises:
         ArchitectureError: If there is no space of the table's.
+        ValueError: If that space is not written so.
     """
+    space = load(description.space)
     if description.form == "architecture":
-        return JsonText(load(description.space))
-    return {"edge_ops": EdgeOps, "edge_bits": EdgeBits}[description.form]()
+        return JsonText(space)
+    form = {"edge_ops": EdgeOps, "edge_bits": EdgeBits}[description.form]()
+    if form.space != space.name:
+        raise ValueError(f"{space.name} is not written as {description.form}")
+    return form

@@ -104,11 +104,11 @@ def _description(path: Path) -> TableDescription:
     import pyarrow.parquet
 
     schema = pyarrow.parquet.read_schema(path)
-    said = TableDescription.from_metadata(schema.metadata)
-    if said is not None:
-        return said
+    stored = TableDescription.from_metadata(schema.metadata)
+    if stored is not None:
+        return stored
     names = set(schema.names)
-    # A file of before tables described themselves, which said no more than this.
+    # A file of before tables described themselves, which kept no more than this.
     part = (schema.metadata or {}).get(b"ecg_nas.complete") == b"false"
     if names.issuperset(published.EDGE_OPS):
         return published.describe_201(names, complete=not part)

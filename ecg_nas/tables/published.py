@@ -22,7 +22,7 @@ _DATA_SETS_201 = {
 }
 _NAME_101 = "nb101"
 _EPOCHS_101 = 108
-_TOO_CLOSE = "the best {best} are within {spread:.2f} points, too close for a hit rate"
+_TOO_CLOSE = "the best {best} are within {spread} points, too close for a hit rate"
 
 NAMES = (*(f"nb201-{data_set}" for data_set in _DATA_SETS_201), _NAME_101)
 """What comparisons on them are called."""

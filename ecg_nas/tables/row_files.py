@@ -49,10 +49,10 @@ def read_rows(path: Path) -> RowFile:
         text = path.read_text(encoding="utf-8-sig")
         file = _json(text) if text.lstrip()[:1] in ("{", "[") else _csv(text)
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        said = f"no {error}" if isinstance(error, KeyError) else str(error)
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise TableError(
             "the file must be CSV with a line of names, or JSON with a list of architectures; "
-            f"{path} cannot be read as one ({said.splitlines()[0]:.120})"
+            f"{path} cannot be read as one ({reason.splitlines()[0]:.120})"
         ) from error
     if not file.rows:
         raise TableError(f"the file must hold architectures, one a row; {path} has none")

@@ -9,6 +9,7 @@ from tables import write_ecg1d
 from ecg_nas.errors import ConfigError, TableError
 from ecg_nas.evaluation.base import Candidate
 from ecg_nas.tables.any_space import RowDescription, import_rows
+from ecg_nas.tables.description import KEY
 from ecg_nas.tables.table_evaluator import TableEvaluator
 from search_spaces import ArchitectureError, load
 from search_spaces.nasbench201 import from_index, to_string
@@ -206,6 +207,43 @@ def test_settings_that_do_not_fit_are_refused(tmp_path):
         imported(source, space="mine")
     with pytest.raises(TableError, match="another file"):
         imported(source, source)
+
+
+def redescribed(path, change):
+    """Write a table with another description."""
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(path)
+    content = json.loads(table.schema.metadata[KEY.encode()])
+    change(content)
+    pyarrow.parquet.write_table(table.replace_schema_metadata({KEY: json.dumps(content)}), path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda said: said["metrics"][0].update(benchmark="../../mine"), "must be letters, digits"),
+        (lambda said: said.update(format=2), "of another format"),
+        (lambda said: said.update(space="mine"), "search space must be one of"),
+        (lambda said: said.update(form="edge_bits"), "nasbench201 is not written as edge_bits"),
+        (lambda said: said.update(metrics=3), "cannot be read as one"),
+        (lambda said: said["metrics"][0]["score"].update(name="other"), "other"),
+        (lambda said: said.pop("complete"), "cannot be read as one"),
+    ],
+)
+def test_a_damaged_description_is_refused_in_one_line(tmp_path, change, message):
+    _, out = imported(write_csv(tmp_path / "t.csv", [row(1), row(2)]))
+    redescribed(out, change)
+    with pytest.raises(TableError, match=message) as error:
+        TableEvaluator(out)
+    assert "\n" not in str(error.value)
+    assert str(out) in str(error.value)
+
+
+def test_a_caveat_fills_in_two_figures_and_nothing_else(tmp_path):
+    _, out = imported(write_csv(tmp_path / "t.csv", [row(1), row(2)]))
+    redescribed(out, lambda said: said.update(caveat="{best} in {spread}, {0:9999999999}"))
+    assert TableEvaluator(out).note.endswith("of all; 2 in 0.10, {0:9999999999}")
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path):
