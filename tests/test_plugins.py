@@ -78,6 +78,7 @@ def test_the_page_has_an_example_of_each_kind():
         "predictors",
         "sources",
         "spaces",
+        "tasks",
     }
 
 
@@ -92,12 +93,15 @@ def test_they_are_listed_beside_our_own(plugins):
 def test_method_space_and_source_search_together(plugins, recordings, tmp_path):
     settings = tmp_path / "settings.toml"
     settings.write_text(SETTINGS, encoding="utf-8")
-    words = ["search", "--data", "clinic", "--records", recordings, "--space", "chain"]
+    words = ["search", "--data", "clinic", "--records", recordings]
+    words += ["--space", "chain", "--task", "pvc"]
     words += ["--method", "greedy", "--budget", 3, "--device", "cpu", "--workers", 2]
     words += ["--config", settings, "--out", tmp_path / "run", "--json", "-"]
     summary = said(command(plugins, *words))
     assert summary["evaluations"] == 3
     assert (tmp_path / "run" / "bundle" / "model.onnx").is_file()
+    manifest = (tmp_path / "run" / "bundle" / "manifest.json").read_text(encoding="utf-8")
+    assert '"macro_f1_nv"' in manifest
     verified = command(plugins, "verify", tmp_path / "run" / "bundle")
     assert verified.returncode == 0, verified.stderr
 
@@ -201,6 +205,7 @@ KINDS = {
     "methods": (*SEARCHING, "--method", "mine"),
     "spaces": (*SEARCHING, "--space", "mine"),
     "sources": ("prepare", "mine", "--out", "never"),
+    "tasks": ("prepare", "synthetic", "--task", "mine", "--out", "never"),
     "predictors": ("benchmark-predictor", "ecg1d", "--table", "TABLE", "--predictor", "mine"),
 }
 
@@ -230,6 +235,7 @@ def test_a_broken_plug_in_is_one_line_that_names_its_file(kind, broken, tmp_path
         ("sources", "mitdb"),
         ("predictors", "npenas_gin"),
         ("formats", "edf"),
+        ("tasks", "aami"),
     ],
 )
 def test_a_name_that_is_there_already_is_refused(kind, name, broken, tmp_path):
@@ -237,7 +243,7 @@ def test_a_name_that_is_there_already_is_refused(kind, name, broken, tmp_path):
     refused(command(tmp_path / "mine", *words_of(kind, tmp_path)), file, "a name of its own")
 
 
-@pytest.mark.parametrize("kind", ["methods", "spaces", "sources", "formats"])
+@pytest.mark.parametrize("kind", ["methods", "spaces", "sources", "formats", "tasks"])
 def test_a_folder_that_is_not_there_is_said(kind, plugins, tmp_path):
     words = words_of(kind, tmp_path)
     refused(command([plugins, tmp_path / "no"], *words), tmp_path / "no", "ECG_NAS_PLUGINS")

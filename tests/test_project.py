@@ -195,6 +195,7 @@ def test_a_module_with_an_underscore_is_imported_from_its_own_folder_only():
 REGISTRIES = {
     "data_prep/io/formats": "FORMAT",
     "data_prep/sources": "SOURCE",
+    "data_prep/tasks": "TASK",
     "ecg_nas/methods": "METHOD",
     "ecg_nas/predictor": "PREDICTOR",
     "search_spaces": "SPACE",
