@@ -15,7 +15,6 @@ from click.testing import CliRunner
 import search_spaces
 from ecg_nas.cli import main
 from ecg_nas.evaluation.landscape import SyntheticEvaluator
-from ecg_nas.predictor.encodings.paths import HardEncoder
 
 PREDICTORS = ("dcl:no-pretraining", "bananas-mlp", "weaknas-mlp")
 METHODS = ("dcl-enas", "random", "regularized-evolution")
