@@ -132,7 +132,7 @@ import json, sys
 from dataclasses import replace
 from ecg_nas import methods, predictor
 from ecg_nas.evaluation.landscape import SyntheticEvaluator
-from ecg_nas.methods.base import Told
+from ecg_nas.methods.base import Outcome
 from small_settings import small
 from search_spaces import load
 
@@ -150,7 +150,7 @@ for name, chosen in (("random", {}), ("greedy:timid", {}), ("dcl-enas", {}),
         archs += [proposal.architecture for proposal in proposals]
         origins += [proposal.origin for proposal in proposals]
         algorithm.tell([
-            Told(architecture=p.architecture, score=landscape.value(p.architecture))
+            Outcome(architecture=p.architecture, score=landscape.value(p.architecture))
             for p in proposals
         ])
     for arch in archs:

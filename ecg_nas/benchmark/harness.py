@@ -21,7 +21,7 @@ from ecg_nas.benchmark.study import SERIAL, Execution, RunKey, Study, check_at_l
 from ecg_nas.benchmark.trace import Trace
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate, Evaluator
-from ecg_nas.methods.base import Cost, SearchAlgorithm, Told
+from ecg_nas.methods.base import Cost, Outcome, SearchAlgorithm
 from ecg_nas.tables.table_evaluator import TableEvaluator
 from search_spaces import Architecture
 
@@ -193,7 +193,7 @@ def _search(
         ordered = [results[candidate.slot] for candidate in candidates]
         algorithm.tell(
             [
-                Told(architecture=candidate.architecture, score=result.score)
+                Outcome(architecture=candidate.architecture, score=result.score)
                 for candidate, result in zip(candidates, ordered, strict=True)
             ]
         )

@@ -40,7 +40,7 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Outcome:
     """A proposal with its outcome; ``score`` is ``None`` for a failure."""
 
     architecture: Architecture
@@ -99,7 +99,7 @@ class SearchAlgorithm(ABC, Generic[_Config]):
     def ask(self) -> list[Proposal]:
         """Return the next batch of proposals; empty only when the budget is spent."""
 
-    def tell(self, outcomes: Sequence[Told]) -> None:
+    def tell(self, outcomes: Sequence[Outcome]) -> None:
         """Take in the outcomes of the last ``ask``."""
         self._archive.add(outcomes)
 
@@ -202,13 +202,13 @@ class Archive:
     """What an algorithm has been told so far, in order; all the state that most of them need."""
 
     def __init__(self) -> None:
-        self._told: list[Told] = []
+        self._told: list[Outcome] = []
         self._keys: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._told)
 
-    def __iter__(self) -> Iterator[Told]:
+    def __iter__(self) -> Iterator[Outcome]:
         return iter(self._told)
 
     def __contains__(self, key: object) -> bool:
@@ -227,7 +227,7 @@ class Archive:
             t.score if t.score is not None and np.isfinite(t.score) else worst for t in self._told
         ]
 
-    def add(self, outcomes: Sequence[Told]) -> None:
+    def add(self, outcomes: Sequence[Outcome]) -> None:
         """Append ``outcomes`` in their order."""
         self._told.extend(outcomes)
         self._keys.update(told.architecture.key for told in outcomes)
@@ -246,7 +246,7 @@ class Archive:
         archive = cls()
         archive.add(
             [
-                Told(architecture=space.from_json(entry["architecture"]), score=entry["score"])
+                Outcome(architecture=space.from_json(entry["architecture"]), score=entry["score"])
                 for entry in data
             ]
         )

@@ -28,9 +28,9 @@ from ecg_nas.methods.base import (
     Allowed,
     Cost,
     Method,
+    Outcome,
     Proposal,
     SearchAlgorithm,
-    Told,
     check_least,
 )
 from ecg_nas.methods.engine.selection import ByFront, ByScore, Candidate, Selection
@@ -138,7 +138,7 @@ class DclEnas(SearchAlgorithm[DclEnasConfig]):
         return self._by_infill(self._infill, self._config)
 
     @override
-    def tell(self, outcomes: Sequence[Told]) -> None:
+    def tell(self, outcomes: Sequence[Outcome]) -> None:
         if len(self._archive) >= self._config.n_init and self._learnable():
             self._compare(outcomes)
         super().tell(outcomes)
@@ -179,7 +179,7 @@ class DclEnas(SearchAlgorithm[DclEnasConfig]):
         self._predictor_seconds += time.perf_counter() - started
         return picked
 
-    def _compare(self, outcomes: Sequence[Told]) -> None:
+    def _compare(self, outcomes: Sequence[Outcome]) -> None:
         """Count the pairs of an infill that came out as predicted before it was trained."""
         measured = [t for t in outcomes if t.score is not None and np.isfinite(t.score)]
         # After a crash the predictor may not be there: then it is fitted again, as it was.

@@ -14,9 +14,9 @@ from ecg_nas import seeds
 from ecg_nas.methods.base import (
     Allowed,
     Method,
+    Outcome,
     Proposal,
     SearchAlgorithm,
-    Told,
     check_least,
     draw_new,
 )
@@ -79,7 +79,7 @@ class LocalSearch(SearchAlgorithm[LocalSearchConfig]):
         return self._random(min(config.n_init, left), "exploration")
 
     @override
-    def tell(self, outcomes: Sequence[Told]) -> None:
+    def tell(self, outcomes: Sequence[Outcome]) -> None:
         done = len(self._archive)
         if done >= self._start + self._config.n_init and not self._neighbours(1):
             self._start = done  # what is told are random ones again

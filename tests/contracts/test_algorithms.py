@@ -10,7 +10,7 @@ from ecg_nas import methods
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.base import Candidate
 from ecg_nas.evaluation.landscape import SyntheticEvaluator
-from ecg_nas.methods.base import SearchAlgorithm, Told
+from ecg_nas.methods.base import Outcome, SearchAlgorithm
 from search_spaces import load
 from search_spaces.nasbench201 import NasBench201, from_index
 
@@ -63,7 +63,7 @@ def outcomes(space, proposals, failing=0.0):
         for slot, proposal in enumerate(proposals)
     ]
     return [
-        Told(architecture=candidate.architecture, score=result.score)
+        Outcome(architecture=candidate.architecture, score=result.score)
         for candidate, result in zip(candidates, evaluator.evaluate(candidates), strict=True)
     ]
 

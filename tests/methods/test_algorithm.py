@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from ecg_nas.methods.base import Archive, Told, draw_at_random, draw_new
+from ecg_nas.methods.base import Archive, Outcome, draw_at_random, draw_new
 from search_spaces import ArchitectureError, load
 
 SPACE = load("ecg1d")
@@ -11,7 +11,7 @@ SPACE = load("ecg1d")
 
 def told(*scores):
     rng = np.random.default_rng(0)
-    return [Told(architecture=SPACE.sample(rng), score=score) for score in scores]
+    return [Outcome(architecture=SPACE.sample(rng), score=score) for score in scores]
 
 
 def test_failures_count_as_the_worst():
@@ -43,7 +43,7 @@ def test_a_slot_draws_the_same_whoever_fills_the_slots_before():
 
     whole = draw(Archive(), 6)
     partly = Archive()
-    partly.add([Told(architecture=arch, score=0.0) for arch in whole[:4]])
+    partly.add([Outcome(architecture=arch, score=0.0) for arch in whole[:4]])
     assert draw(partly, 2) == whole[4:]
     assert len({arch.key for arch in whole}) == 6
 

@@ -8,7 +8,7 @@ from plugin_doubles import GivenPlugins
 from ecg_nas import predictor, seeds
 from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.landscape import SyntheticEvaluator
-from ecg_nas.methods.base import Told
+from ecg_nas.methods.base import Outcome
 from ecg_nas.methods.dcl_enas import DclEnas, DclEnasConfig
 from ecg_nas.methods.random import RandomSearch, RandomSearchConfig
 from ecg_nas.predictor import Predictor, PredictorSpec
@@ -38,7 +38,7 @@ CONFIG = DclEnasConfig(
 
 
 def outcomes(proposals, score=LANDSCAPE.value):
-    return [Told(architecture=p.architecture, score=score(p.architecture)) for p in proposals]
+    return [Outcome(architecture=p.architecture, score=score(p.architecture)) for p in proposals]
 
 
 def play(algorithm, score=LANDSCAPE.value):

@@ -7,7 +7,7 @@ from ecg_nas.errors import ConfigError
 from ecg_nas.evaluation.landscape import SyntheticEvaluator
 from ecg_nas.methods._guided import mutants_of_the_best
 from ecg_nas.methods.bananas import Bananas, BananasConfig
-from ecg_nas.methods.base import Archive, Told
+from ecg_nas.methods.base import Archive, Outcome
 from ecg_nas.methods.npenas import Npenas, NpenasConfig
 from ecg_nas.methods.random import RandomSearch, RandomSearchConfig
 from ecg_nas.methods.weaknas import WeakNas, WeakNasConfig
@@ -40,7 +40,7 @@ def play(algorithm):
     told = []
     while proposals := algorithm.ask():
         batch = [
-            Told(architecture=p.architecture, score=LANDSCAPE.value(p.architecture))
+            Outcome(architecture=p.architecture, score=LANDSCAPE.value(p.architecture))
             for p in proposals
         ]
         algorithm.tell(batch)
@@ -72,7 +72,7 @@ def archive_of(count):
     rng = np.random.default_rng(0)
     archs = {arch.key: arch for arch in (SPACE.sample(rng) for _ in range(count))}.values()
     archive = Archive()
-    archive.add([Told(architecture=arch, score=LANDSCAPE.value(arch)) for arch in archs])
+    archive.add([Outcome(architecture=arch, score=LANDSCAPE.value(arch)) for arch in archs])
     return archive
 
 
@@ -116,7 +116,7 @@ def test_weaknas_draws_from_the_best_predicted_of_the_whole_space():
     design = algorithm.ask()
     scores = [LANDSCAPE.value(p.architecture) for p in design]
     algorithm.tell(
-        [Told(architecture=p.architecture, score=s) for p, s in zip(design, scores, strict=True)]
+        [Outcome(architecture=p.architecture, score=s) for p, s in zip(design, scores, strict=True)]
     )
     predictor = WeakMlpPredictor(SPACE, FAST, seed=0)
     predictor.fit([p.architecture for p in design], scores)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from ecg_nas.errors import ConfigError
-from ecg_nas.methods.base import Told
+from ecg_nas.methods.base import Outcome
 from ecg_nas.methods.local_search import LocalSearch, LocalSearchConfig
 from search_spaces import load
 
@@ -17,7 +17,7 @@ def convolutions(arch):
 
 def tell(algorithm, proposals, score):
     algorithm.tell(
-        [Told(architecture=p.architecture, score=score(p.architecture)) for p in proposals]
+        [Outcome(architecture=p.architecture, score=score(p.architecture)) for p in proposals]
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecg_nas.methods.base import Told
+from ecg_nas.methods.base import Outcome
 from ecg_nas.methods.dcl_enas import DclEnas, DclEnasConfig
 from ecg_nas.methods.engine import pareto
 from ecg_nas.methods.engine.selection import ByFront, ByScore, Candidate
@@ -31,7 +31,7 @@ def area(algorithm):
     while proposals := algorithm.ask():
         archs += [p.architecture for p in proposals]
         algorithm.tell(
-            [Told(architecture=p.architecture, score=score(p.architecture)) for p in proposals]
+            [Outcome(architecture=p.architecture, score=score(p.architecture)) for p in proposals]
         )
     scores = np.array([score(arch) for arch in archs])
     costs = np.log([cost(arch) for arch in archs])

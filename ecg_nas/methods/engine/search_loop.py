@@ -10,7 +10,7 @@ from typing import TypeAlias
 from data_prep.events import Event, OnEvent, ignore
 from ecg_nas import seeds
 from ecg_nas.evaluation.base import Candidate, Evaluation, Evaluator
-from ecg_nas.methods.base import SearchAlgorithm, Told
+from ecg_nas.methods.base import Outcome, SearchAlgorithm
 from ecg_nas.methods.engine.run_store import RunStore, StoredProposal
 from search_spaces import Architecture, SearchSpace
 
@@ -81,7 +81,7 @@ def run(
             stored[result.slot] = result.score
             on_event(_evaluated(candidate, origins[result.slot], result))
         algorithm.tell(
-            [Told(architecture=c.architecture, score=stored[s]) for s, c in candidates.items()]
+            [Outcome(architecture=c.architecture, score=stored[s]) for s, c in candidates.items()]
         )
         store.settle(algorithm.state())
         on_event({"event": "told", "n": len(batch), "diagnostics": algorithm.diagnostics()})
