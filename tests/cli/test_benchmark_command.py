@@ -133,7 +133,7 @@ def test_the_same_command_with_out_adds_what_is_missing(table, tmp_path):
         (["ecg1d"], "`ecg-nas bench table` with --table"),
         (["ecg1d", "--table", "none.json"], "none at none.json"),
         (["nb201-cifar10", "--table", "none.parquet"], "none at none.parquet"),
-        (["nb201-cifar10", "--method", "tabu"], "dcl-enas, random"),
+        (["nb201-cifar10", "--method", "tabu"], "bananas, dcl-enas, local-search"),
         (["nb201-cifar10", "--method", "random", "--against", "dcl-enas"], "compared, random; got"),
     ],
 )
