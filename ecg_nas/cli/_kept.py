@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from ecg_nas.cli._output import check_target, remark
+from ecg_nas.cli._output import check_target, json_option, remark
 
-table_argument = click.argument("name", metavar="TABLE|NAME")
-
-table_option = click.option(
-    "--table",
-    type=click.Path(path_type=Path),
-    help="The table, where the comparison is given by its name.",
+_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.argument("name", metavar="TABLE|NAME"),
+    click.option(
+        "--table",
+        type=click.Path(path_type=Path),
+        help="The table, where the comparison is given by its name.",
+    ),
+    click.option(
+        "--metric", metavar="NAME", help="By which of the table's metrics; not needed with one."
+    ),
+    click.option(
+        "--workers", default=1, show_default=True, help="Processes; results do not depend on it."
+    ),
+    click.option(
+        "--out",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder that keeps every run: only missing ones are run.",
+    ),
+    click.option(
+        "--figure", callback=check_target, metavar="FILE.svg", help="Draw the comparison."
+    ),
+    json_option,
 )
 
-metric_option = click.option(
-    "--metric", metavar="NAME", help="By which of the table's metrics; not needed with one."
-)
 
-out_option = click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder that keeps every run: only missing ones are run.",
-)
-
-
-figure_option = click.option(
-    "--figure",
-    callback=check_target,
-    metavar="FILE.svg",
-    help="Draw the comparison.",
-)
+def study_options(command: Any) -> Any:
+    """Add to a command the options of a comparison on a table."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
 
 
 class Count:

@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecg_nas.cli._kept import (
-    Count,
-    figure_option,
-    metric_option,
-    notes_on_code,
-    out_option,
-    table_argument,
-    table_option,
-)
-from ecg_nas.cli._output import json_option, say, write_json
+from ecg_nas.cli._kept import Count, notes_on_code, study_options
+from ecg_nas.cli._output import say, write_json
 from ecg_nas.files import write_text
 
 if TYPE_CHECKING:
@@ -29,9 +21,6 @@ HEADING = "research"
 
 
 @click.command()
-@table_argument
-@table_option
-@metric_option
 @click.option(
     "--method",
     "methods",
@@ -43,9 +32,6 @@ HEADING = "research"
 @click.option("--budget", default=100, show_default=True, help="Trainings (look-ups) a search.")
 @click.option("--seeds", "n_seeds", default=10, show_default=True, help="Searches a method.")
 @click.option(
-    "--workers", default=1, show_default=True, help="Processes; results do not depend on it."
-)
-@click.option(
     "--against", metavar="NAME", help="The method that the others are held against. [the first]"
 )
 @click.option(
@@ -54,9 +40,7 @@ HEADING = "research"
     help="A second objective to keep low, such as params; the figure is then the hypervolume.",
 )
 @click.option("--latency", type=click.Path(path_type=Path), help="File of measured latencies.")
-@out_option
-@figure_option
-@json_option
+@study_options
 def command(
     name: str,
     table: Path | None,

@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecg_nas.cli._kept import (
-    Count,
-    figure_option,
-    metric_option,
-    notes_on_code,
-    out_option,
-    table_argument,
-    table_option,
-)
-from ecg_nas.cli._output import json_option, say, write_json
+from ecg_nas.cli._kept import Count, notes_on_code, study_options
+from ecg_nas.cli._output import say, write_json
 from ecg_nas.files import write_text
 
 if TYPE_CHECKING:
@@ -27,9 +19,6 @@ HEADING = "research"
 
 
 @click.command()
-@table_argument
-@table_option
-@metric_option
 @click.option(
     "--labels",
     multiple=True,
@@ -46,12 +35,7 @@ HEADING = "research"
     help="A predictor to compare; may be given several times. [all]",
 )
 @click.option("--seeds", "n_seeds", default=10, show_default=True, help="Draws of labels.")
-@click.option(
-    "--workers", default=1, show_default=True, help="Processes; results do not depend on it."
-)
-@out_option
-@figure_option
-@json_option
+@study_options
 def command(
     name: str,
     table: Path | None,

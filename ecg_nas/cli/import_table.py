@@ -59,7 +59,7 @@ def command(file: Path, out: str, space: str | None, json_to: str | None, **rows
     beside the list. Rows without a score are left out.
 
     \b
-    Examples:
+    Example:
       ecg-nas import-table NATS-tss-v1_0-3ffb9-simple.tar --out nb201.parquet
       ecg-nas import-table mine.csv --space ecg1d --unit % --out mine.parquet
     """
