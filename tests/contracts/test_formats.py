@@ -197,7 +197,7 @@ for module in pkgutil.walk_packages(data_prep.__path__, "data_prep."):
 def test_a_module_without_a_format_is_refused(monkeypatch):
     module = sys.modules["data_prep.io.formats.csv"]
     monkeypatch.setattr(module, "FORMAT", object())
-    with pytest.raises(TypeError, match="FORMAT"):
+    with pytest.raises(DataError, match=r"csv\.py must end with FORMAT"):
         formats.load("csv")
 
 
