@@ -1,6 +1,6 @@
 """Where a recording can be read: a verdict on each lead, every two seconds.
 
-The grid is fixed in time, so the verdicts do not depend on how the recording is read. A stretch
+The grid is fixed in time, so the verdicts do not depend on how the recording is read. A segment
 is unreadable where samples are missing, the signal does not move, it stands at a limit of its
 range, its size is no heart's, or noise between the beats is large against the QRS complexes.
 What a low-pass removes (mains hum) does no harm and is not counted: noise is measured behind it.
@@ -32,13 +32,13 @@ _LARGEST_MV: Final = 20.0
 _BIN_S: Final = 0.1  # shorter than the pause between two beats
 _NOISE: Final = 0.15  # of the lead's QRS complexes, peak to peak
 _NOISE_MV: Final = 0.06
-_JOIN_S: Final = 2.0  # between two unreadable stretches, this much is not worth reading
+_JOIN_S: Final = 2.0  # between two unreadable segments, this much is not worth reading
 _LEAST_NOISE_S: Final = 4.0  # noise for less is passed over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
-    """A stretch in which a lead cannot be read.
+class Segment:
+    """A segment in which a lead cannot be read.
 
     Attributes:
         start_s: Where it begins.
@@ -82,7 +82,7 @@ class QualityMeter:
         for windows in self._filtered.push(signal, last=last):
             self._noise.append(_noise(windows, self._fs_hz))
 
-    def finish(self, qrs_mv: NDArray[np.floating]) -> tuple[Stretch, ...]:
+    def finish(self, qrs_mv: NDArray[np.floating]) -> tuple[Segment, ...]:
         """Return what is unreadable, after both signals were given to their ends.
 
         Args:
@@ -94,7 +94,7 @@ class QualityMeter:
         noise = np.zeros_like(ranges)
         measured = np.concatenate(self._noise)[: len(noise)] if self._noise else noise[:0]
         noise[: len(measured)] = measured
-        stretches: list[Stretch] = []
+        segments: list[Segment] = []
         for lead in range(faults.shape[1]):
             own = faults[:, lead]
             flat = _runs(ranges[:, lead] < _FLAT_MV, at_least=math.ceil(_FLAT_S / WINDOW_S))
@@ -104,26 +104,26 @@ class QualityMeter:
             code = np.where(noisy, _CODE["noise"], 0)
             code = np.where(own > 0, own, code)
             code = np.where(flat & (own != _CODE["missing"]), _CODE["flat"], code)
-            stretches += _stretches(code, lead, self._raw.length_s)
-        return tuple(sorted(stretches, key=lambda one: (one.start_s, one.lead)))
+            segments += _segments(code, lead, self._raw.length_s)
+        return tuple(sorted(segments, key=lambda one: (one.start_s, one.lead)))
 
 
 def spans(
-    stretches: Sequence[Stretch], leads: Sequence[int] | None = None, *, of_all: bool = False
+    segments: Sequence[Segment], leads: Sequence[int] | None = None, *, of_all: bool = False
 ) -> list[tuple[float, float]]:
     """Return the times, in seconds, at which a lead (or all of them at once) cannot be read.
 
     Args:
-        stretches: What is unreadable.
-        leads: The leads that matter; by default those of ``stretches``.
+        segments: What is unreadable.
+        leads: The leads that matter; by default those of ``segments``.
         of_all: Whether all of ``leads`` must be unreadable, not only one.
     """
-    wanted = sorted({one.lead for one in stretches}) if leads is None else list(leads)
+    wanted = sorted({one.lead for one in segments}) if leads is None else list(leads)
     needed = len(wanted) if of_all else 1
     edges = sorted(
         (time, change)
         for lead in wanted
-        for start, stop in _union(stretches, lead)
+        for start, stop in _union(segments, lead)
         for time, change in ((start, 1), (stop, -1))
     )
     out: list[tuple[float, float]] = []
@@ -262,21 +262,21 @@ def _joined(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
-def _stretches(code: NDArray[np.integer], lead: int, length_s: float) -> list[Stretch]:
+def _segments(code: NDArray[np.integer], lead: int, length_s: float) -> list[Segment]:
     edges = np.flatnonzero(np.diff(code, prepend=0, append=0))
     out = []
     for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         if code[start]:
             begin, end = start * WINDOW_S, min(stop * WINDOW_S, length_s)
             reason = REASONS[int(code[start]) - 1]
-            out.append(Stretch(start_s=begin, stop_s=end, lead=lead, reason=reason))
+            out.append(Segment(start_s=begin, stop_s=end, lead=lead, reason=reason))
     return out
 
 
-def _union(stretches: Sequence[Stretch], lead: int) -> list[tuple[float, float]]:
+def _union(segments: Sequence[Segment], lead: int) -> list[tuple[float, float]]:
     """Return the spans of one lead, those that touch as one."""
     out: list[tuple[float, float]] = []
-    for one in sorted((one for one in stretches if one.lead == lead), key=lambda one: one.start_s):
+    for one in sorted((one for one in segments if one.lead == lead), key=lambda one: one.start_s):
         if out and one.start_s <= out[-1][1]:
             out[-1] = (out[-1][0], max(out[-1][1], one.stop_s))
         else:

@@ -140,10 +140,10 @@ def _noise_flags(classified: ClassifiedRecording) -> Iterator[tuple[float, int]]
     if not classified.gated:
         return
     leads = range(len(classified.recording.leads))
-    edges = sorted({time for one in classified.stretches for time in (one.start_s, one.stop_s)})
+    edges = sorted({time for one in classified.segments for time in (one.start_s, one.stop_s)})
     before = 0
     for at_s in edges:
-        bad = {one.lead for one in classified.stretches if one.start_s <= at_s < one.stop_s}
+        bad = {one.lead for one in classified.segments if one.start_s <= at_s < one.stop_s}
         bits = 0
         for signal in (classified.recording.signals[lead] for lead in bad):
             bits |= 0x11 << signal if signal < _FEW else 0

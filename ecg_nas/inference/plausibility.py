@@ -30,8 +30,8 @@ DOWN_S: Final = 0.06  # to either side of the R peak
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
-    """Something to doubt.
+class PlausibilityWarning:
+    """Something that does not look plausible.
 
     Attributes:
         kind: ``unit``; ``inverted``: the recording as a whole, or its leads are in another order;
@@ -45,14 +45,14 @@ class Doubt:
     text: str
 
 
-def doubts(
+def plausibility_warnings(
     leads: Sequence[str],
     own: NDArray[np.float32],
     qrs_mv: NDArray[np.float32],
     alike: NDArray[np.float64] | None,
     spec: BeatSpec,
-) -> Iterator[Doubt]:
-    """Yield what there is to doubt.
+) -> Iterator[PlausibilityWarning]:
+    """Yield what does not look plausible.
 
     Args:
         leads: Names of the leads.
@@ -63,7 +63,7 @@ def doubts(
     """
     yield from _units(leads, qrs_mv)
     if alike is not None and alike.mean() < UPSIDE_DOWN:
-        yield Doubt(
+        yield PlausibilityWarning(
             kind="inverted",
             leads=tuple(leads),
             text="the usual QRS complex looks like that of the training patients upside down "
@@ -91,7 +91,7 @@ def alike_to(
     return likeness(usual_qrs(own, spec), np.array(usual), spec.signal.fs_hz)
 
 
-def _units(leads: Sequence[str], qrs_mv: NDArray[np.float32]) -> Iterator[Doubt]:
+def _units(leads: Sequence[str], qrs_mv: NDArray[np.float32]) -> Iterator[PlausibilityWarning]:
     low, high = PLAUSIBLE_MV
     sizes = list(zip(leads, qrs_mv.tolist(), strict=True))
     if large := [(lead, size) for lead, size in sizes if size > high]:
@@ -107,12 +107,12 @@ def _units(leads: Sequence[str], qrs_mv: NDArray[np.float32]) -> Iterator[Doubt]
         yield _unit(small, asked)
 
 
-def _unit(found: Sequence[tuple[str, float]], asked: str) -> Doubt:
+def _unit(found: Sequence[tuple[str, float]], asked: str) -> PlausibilityWarning:
     listed = ", ".join(
         f"{size:,.0f} mV in {lead}" if size > 1 else f"{size:.2g} mV in {lead}"
         for lead, size in found
     )
-    return Doubt(
+    return PlausibilityWarning(
         kind="unit",
         leads=tuple(lead for lead, _ in found),
         text=f"the QRS complexes measure {listed}: {asked}",
@@ -121,12 +121,12 @@ def _unit(found: Sequence[tuple[str, float]], asked: str) -> Doubt:
 
 def _pointing_down(
     leads: Sequence[str], own: NDArray[np.float32], spec: BeatSpec
-) -> Iterator[Doubt]:
+) -> Iterator[PlausibilityWarning]:
     if len(own) == 0:
         return
     for lead, qrs in zip(leads, usual_qrs(own, spec, within_s=DOWN_S), strict=True):
         if lead.casefold() in UPRIGHT and -float(qrs.min()) > DOWN * max(float(qrs.max()), 1e-6):
-            yield Doubt(
+            yield PlausibilityWarning(
                 kind="lead inverted",
                 leads=(lead,),
                 text=f"the usual QRS complex of lead {lead} points down, which is rare in this "

@@ -20,13 +20,13 @@ from data_prep.beats.cutting import with_neighbours
 from data_prep.beats.normalization import Levels, qrs_sizes, record_levels, running_levels
 from data_prep.beats.rhythm import rhythm_context, running_context
 from data_prep.dsp import quality
-from data_prep.dsp.quality import Stretch
+from data_prep.dsp.quality import Segment
 from data_prep.io.recording import Recording
 from data_prep.streaming.blocks import PIECE_S, RecordingReader
 from data_prep.tasks import Task
 from ecg_nas.errors import BundleError
 from ecg_nas.inference.classifier import Classifier
-from ecg_nas.inference.plausibility import Doubt, alike_to, doubts
+from ecg_nas.inference.plausibility import PlausibilityWarning, alike_to, plausibility_warnings
 
 DETECTED: Final = "detected"
 BATCH: Final = 256
@@ -49,10 +49,10 @@ class ClassifiedRecording:
             cannot be read, so that the beat is not classified.
         probabilities: ``(beats, classes)`` float32; NaN where it is not classified.
         qrs_mv: ``(leads,)`` median size of the QRS complexes; 0 without beats.
-        stretches: Where leads cannot be read.
+        segments: Where leads cannot be read.
         alike: ``(leads,)`` how alike the usual QRS complex is to that of the training patients,
             from -1 (upside down) to 1; ``None`` where the bundle or the recording does not tell.
-        doubts: What there is to doubt.
+        warnings: What does not look plausible: a wrong unit, leads upside down.
         seconds: How long it took.
     """
 
@@ -65,9 +65,9 @@ class ClassifiedRecording:
     called: NDArray[np.int64]
     probabilities: NDArray[np.float32]
     qrs_mv: NDArray[np.float32]
-    stretches: tuple[Stretch, ...]
+    segments: tuple[Segment, ...]
     alike: NDArray[np.float64] | None
-    doubts: tuple[Doubt, ...]
+    warnings: tuple[PlausibilityWarning, ...]
     seconds: float
 
     @property
@@ -88,12 +88,12 @@ class ClassifiedRecording:
     @property
     def unreadable(self) -> list[tuple[float, float]]:
         """The times at which no lead can be read."""
-        return quality.spans(self.stretches, range(len(self.recording.leads)), of_all=True)
+        return quality.spans(self.segments, range(len(self.recording.leads)), of_all=True)
 
     @property
     def partly_unreadable(self) -> list[tuple[float, float]]:
         """The times at which a lead that the network needs cannot be read."""
-        return quality.spans(self.stretches)
+        return quality.spans(self.segments)
 
 
 def classify_recording(
@@ -111,7 +111,7 @@ def classify_recording(
         classifier: The model.
         recording: Opened with as many leads as the model takes, in its order.
         beats: ``detected``, or the extension of an annotation file whose beats are taken.
-        gate: Whether beats in unreadable stretches are left out (no lead is readable) or left
+        gate: Whether beats in unreadable segments are left out (no lead is readable) or left
             unclassified (not all are); by default for detected beats only, since who annotated a
             beat has seen it.
         piece_s: Seconds to read at a time; no result depends on it.
@@ -138,14 +138,14 @@ def classify_recording(
     positions, own = np.concatenate(samples), np.concatenate(windows)
     del windows
     qrs_mv = _usual_size(own, spec)
-    stretches = reader.quality.finish(qrs_mv)
+    segments = reader.quality.finish(qrs_mv)
     readable = np.ones(len(positions), dtype=bool)
     gated = beats == DETECTED if gate is None else gate
     if gated:
         times_s = positions / recording.fs_hz
         leads = range(len(recording.leads))
-        lost = quality.inside(times_s, quality.spans(stretches, leads, of_all=True))
-        readable = ~quality.inside(times_s, quality.spans(stretches))[~lost]
+        lost = quality.inside(times_s, quality.spans(segments, leads, of_all=True))
+        readable = ~quality.inside(times_s, quality.spans(segments))[~lost]
         if lost.any():
             positions, own = positions[~lost], own[~lost]
     probabilities = np.full((len(positions), len(spec.signal.classes)), np.nan, dtype=np.float32)
@@ -166,9 +166,9 @@ def classify_recording(
         called=called,
         probabilities=probabilities,
         qrs_mv=qrs_mv,
-        stretches=stretches,
+        segments=segments,
         alike=alike,
-        doubts=tuple(doubts(recording.leads, kept, qrs_mv, alike, spec)),
+        warnings=tuple(plausibility_warnings(recording.leads, kept, qrs_mv, alike, spec)),
         seconds=time.perf_counter() - began,
     )
 

@@ -78,13 +78,13 @@ def summary(classified: ClassifiedRecording) -> dict[str, Any]:
                 "start_s": one.start_s, "stop_s": one.stop_s,
                 "lead": recording.leads[one.lead], "reason": one.reason,
             }
-            for one in classified.stretches
+            for one in classified.segments
         ],
         "qrs_likeness": None
         if classified.alike is None
         else [round(float(value), 3) for value in classified.alike],
-        "doubts": [{"kind": one.kind, "leads": list(one.leads)} for one in classified.doubts],
-        "warnings": [one.text for one in classified.doubts],
+        "doubts": [{"kind": one.kind, "leads": list(one.leads)} for one in classified.warnings],
+        "warnings": [one.text for one in classified.warnings],
     }  # fmt: skip
 
 

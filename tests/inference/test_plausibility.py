@@ -51,36 +51,36 @@ def classified(classifier, file, signal, **how):
 
 
 def kinds(found):
-    return [(one.kind, one.leads) for one in found.doubts]
+    return [(one.kind, one.leads) for one in found.warnings]
 
 
 @pytest.mark.parametrize("name", ["plain", "knows"])
 def test_wrong_units_are_doubted_in_one_line(classifiers, name, signal, tmp_path):
     as_mv = classified(classifiers[name], tmp_path / "a.csv", signal * 1000)
     assert kinds(as_mv) == [("unit", ("MLII", "V1"))]
-    assert "1,1" in as_mv.doubts[0].text
-    assert "in uV?" in as_mv.doubts[0].text
+    assert "1,1" in as_mv.warnings[0].text
+    assert "in uV?" in as_mv.warnings[0].text
     as_uv = classified(classifiers[name], tmp_path / "b.csv", signal, units="uV")
     assert kinds(as_uv) == [("unit", ("MLII", "V1"))]
-    assert "larger unit, as V?" in as_uv.doubts[0].text
+    assert "larger unit, as V?" in as_uv.warnings[0].text
     loose = classified(classifiers[name], tmp_path / "c.csv", signal * np.float32([1, 0.01]))
     assert kinds(loose) == [("unit", ("V1",))]
-    assert "electrode" in loose.doubts[0].text
+    assert "electrode" in loose.warnings[0].text
 
 
 def test_what_looks_like_the_training_patients_upside_down_is_doubted(
     classifiers, signal, tmp_path
 ):
     clean = classified(classifiers["knows"], tmp_path / "a.csv", signal)
-    assert clean.doubts == ()
+    assert clean.warnings == ()
     assert (clean.alike > 0.8).all()
     for altered in (-signal, signal[:, ::-1]):
         found = classified(classifiers["knows"], tmp_path / "b.csv", altered)
         assert kinds(found) == [("inverted", ("MLII", "V1"))]
-        assert "another order?" in found.doubts[0].text
+        assert "another order?" in found.warnings[0].text
         figures = summary(found)
         assert figures["doubts"] == [{"kind": "inverted", "leads": ["MLII", "V1"]}]
-        assert figures["warnings"] == [found.doubts[0].text]
+        assert figures["warnings"] == [found.warnings[0].text]
         assert max(figures["qrs_likeness"]) < -0.8
     one_lead = classified(classifiers["knows"], tmp_path / "c.csv", signal * np.float32([-1, 1]))
     assert kinds(one_lead) == [("lead inverted", ("MLII",))]
@@ -88,11 +88,11 @@ def test_what_looks_like_the_training_patients_upside_down_is_doubted(
 
 def test_an_earlier_bundle_judges_by_the_names_of_leads(classifiers, signal, tmp_path):
     clean = classified(classifiers["plain"], tmp_path / "a.csv", signal)
-    assert clean.doubts == ()
+    assert clean.warnings == ()
     assert summary(clean)["qrs_likeness"] is None
     down = classified(classifiers["plain"], tmp_path / "b.csv", -signal)
     assert kinds(down) == [("lead inverted", ("MLII",))]
-    assert "MLII points down" in down.doubts[0].text
+    assert "MLII points down" in down.warnings[0].text
 
 
 def test_the_command_warns_and_classifies_all_the_same(classifiers, signal, tmp_path):

@@ -1,4 +1,4 @@
-"""Whole recordings: the beats of an evaluation, whatever the pieces; unreadable stretches."""
+"""Whole recordings: the beats of an evaluation, whatever the pieces; unreadable segments."""
 
 import json
 import shutil
@@ -96,7 +96,7 @@ def test_the_result_does_not_depend_on_the_pieces(classifiers, name, long_record
     pieces = classify_recording(classifiers[name], recording, piece_s=61.7)
     np.testing.assert_array_equal(pieces.samples, whole.samples)
     np.testing.assert_array_equal(pieces.probabilities, whole.probabilities)
-    assert pieces.stretches == whole.stretches
+    assert pieces.segments == whole.segments
 
 
 def test_beats_that_a_blocks_end_cuts_are_cut_whole(classifier, long_record):
@@ -297,7 +297,7 @@ def test_runs_rate_and_pauses_are_counted(classifier, spoilt):
     at_s = np.arange(len(text)) * 1.0 + 1
     at_s[10:] += 4
     made = replace(
-        base, samples=(at_s * 250).astype(np.int64), called=called, stretches=(),
+        base, samples=(at_s * 250).astype(np.int64), called=called, segments=(),
         probabilities=np.eye(5, dtype=np.float32)[called],
     )  # fmt: skip
     figures = summary(made)

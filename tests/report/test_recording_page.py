@@ -15,7 +15,7 @@ from data_prep.io.formats import open_recording
 from ecg_nas.bundle.manifest import load
 from ecg_nas.figures.recording_overview import overview, poincare
 from ecg_nas.inference.classifier import Classifier
-from ecg_nas.inference.plausibility import Doubt
+from ecg_nas.inference.plausibility import PlausibilityWarning
 from ecg_nas.inference.recording_beats import classify_recording
 from ecg_nas.report.recording_page import write
 
@@ -34,8 +34,8 @@ def classified(tmp_path_factory):
 def test_the_page_stands_alone_and_says_what_it_is_not(classified, tmp_path):
     found, bundle = classified
     called = np.arange(len(found.samples)) % 3
-    odd = Doubt(kind="unit", leads=("II",), text="odd")
-    write(replace(found, called=called, doubts=(odd,)), bundle, tmp_path / "page.html")
+    odd = PlausibilityWarning(kind="unit", leads=("II",), text="odd")
+    write(replace(found, called=called, warnings=(odd,)), bundle, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert page.count("Research use only, not a medical device.") >= 2
     assert "a&lt;b" in page

@@ -97,9 +97,9 @@ def test_it_gives_the_beats_and_probabilities_of_classify(tab, folder, name, fil
         for rows in (ours, theirs)
     ]
     np.testing.assert_allclose(*probabilities, atol=1e-4)
-    assert tab.evaluate("ecgNas.result.stretches.length") == len(expected.stretches)
+    assert tab.evaluate("ecgNas.result.segments.length") == len(expected.segments)
     warnings = tab.evaluate("ecgNas.result.warnings")
-    assert warnings == [doubt.text for doubt in expected.doubts]
+    assert warnings == [warning.text for warning in expected.warnings]
     assert bool(warnings) == (name == "causal")
     assert tab.errors == []
 

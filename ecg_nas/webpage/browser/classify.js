@@ -12,7 +12,7 @@ import { InputError } from "./wfdb.js";
  * Classify the beats of a recording.
  *
  * `leads` are Float32Arrays in mV, as many as the model takes and in its order; `given` are R peaks
- * in samples, or null: then they are found, and unreadable stretches are left out. `run` takes a
+ * in samples, or null: then they are found, and unreadable segments are left out. `run` takes a
  * batch of inputs and returns its probabilities; `progress` is awaited with a text and a share.
  */
 export async function classifyRecording({ leads, fsHz, given, names, rules, run, progress }) {
@@ -39,13 +39,13 @@ export async function classifyRecording({ leads, fsHz, given, names, rules, run,
   let windows = cutWindows(cut, positions, rules);
   const qrsMv = medians(windows.map((own) => qrsSizes(own, rules)), 0, leads.length);
   const [up, down] = ratio(fsHz, rules.fs_hz);
-  const stretches = unreadable(raw, fsHz, parts.signal, (fsHz * up) / down, qrsMv, rules);
+  const segments = unreadable(raw, fsHz, parts.signal, (fsHz * up) / down, qrsMv, rules);
   let readable = samples.map(() => true);
   if (!given) {
-    const lost = inside(samples.map((at) => at / fsHz), spans(stretches, leads.length, leads.length));
+    const lost = inside(samples.map((at) => at / fsHz), spans(segments, leads.length, leads.length));
     windows = windows.filter((_, k) => !lost[k]);
     samples = samples.filter((_, k) => !lost[k]);
-    const doubtful = inside(samples.map((at) => at / fsHz), spans(stretches, leads.length, 1));
+    const doubtful = inside(samples.map((at) => at / fsHz), spans(segments, leads.length, 1));
     readable = doubtful.map((is) => !is);
   }
   const kept = readable.flatMap((is, k) => (is ? [k] : []));
@@ -68,7 +68,7 @@ export async function classifyRecording({ leads, fsHz, given, names, rules, run,
   await progress("Done", 1);
   const shown = kept.map((k) => windows[k]);
   const warnings = doubts(names, shown, qrsMv, rules);
-  return { beats, stretches, qrsMv, warnings, gated: !given, lost: given ? [] : spans(
-    stretches, leads.length, leads.length,
-  ), partly: given ? [] : spans(stretches, leads.length, 1) };
+  return { beats, segments, qrsMv, warnings, gated: !given, lost: given ? [] : spans(
+    segments, leads.length, leads.length,
+  ), partly: given ? [] : spans(segments, leads.length, 1) };
 }

@@ -2,11 +2,11 @@
 
 import { fround, medianOf, rint } from "./numbers.js";
 
-/** Return the stretches {start, stop, lead, reason}, in seconds, that cannot be read. */
+/** Return the segments {start, stop, lead, reason}, in seconds, that cannot be read. */
 export function unreadable(raw, rawHz, filtered, fsHz, qrsMv, rules) {
   const own = rules.quality;
   const lengthS = raw[0].length / rawHz;
-  const stretches = [];
+  const segments = [];
   raw.forEach((lead, place) => {
     const windows = windowsOf(lead, rawHz, own);
     const seen = windows.map((window) => faultOf(window, own));
@@ -25,20 +25,20 @@ export function unreadable(raw, rawHz, filtered, fsHz, qrsMv, rules) {
       while (stop < reasons.length && reasons[stop] === reasons[k]) stop++;
       if (reasons[k]) {
         const end = Math.min(stop * own.window_s, lengthS);
-        stretches.push({ start: k * own.window_s, stop: end, lead: place, reason: reasons[k] });
+        segments.push({ start: k * own.window_s, stop: end, lead: place, reason: reasons[k] });
       }
       k = stop;
     }
   });
-  return stretches.sort((one, other) => one.start - other.start || one.lead - other.lead);
+  return segments.sort((one, other) => one.start - other.start || one.lead - other.lead);
 }
 
 /** Return the times [start, stop] at which `needed` of the leads cannot be read at once. */
-export function spans(stretches, leads, needed) {
+export function spans(segments, leads, needed) {
   const edges = [];
   for (let lead = 0; lead < leads; lead++) {
     let open = null;
-    for (const { start, stop } of stretches.filter((one) => one.lead === lead)) {
+    for (const { start, stop } of segments.filter((one) => one.lead === lead)) {
       if (open && start <= open[1]) open[1] = Math.max(open[1], stop);
       else {
         open = [start, stop];

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_prep.dsp.filters import condition
-from data_prep.dsp.quality import QualityMeter, Stretch, inside, spans
+from data_prep.dsp.quality import QualityMeter, Segment, inside, spans
 from data_prep.dsp.signal_spec import SignalSpec
 
 FS, SECONDS = 250, 60
@@ -86,17 +86,17 @@ def test_the_verdict_does_not_depend_on_the_pieces(piece):
     assert verdict(signal)
 
 
-stretches = st.lists(
+segments = st.lists(
     st.tuples(st.integers(0, 30), st.integers(1, 10), st.integers(0, 2)), max_size=8
 ).map(
     lambda rows: [
-        Stretch(start_s=float(a), stop_s=float(a + n), lead=lead, reason="noise")
+        Segment(start_s=float(a), stop_s=float(a + n), lead=lead, reason="noise")
         for a, n, lead in rows
     ]
 )
 
 
-@given(stretches, st.booleans())
+@given(segments, st.booleans())
 def test_spans_are_where_a_lead_or_all_are_unreadable(found, of_all):
     times = np.arange(0, 45, 0.5) + 0.25
     bad = np.zeros((len(times), 3), dtype=bool)
