@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from search_spaces._layer_sizes import CONTEXT_HIDDEN, Plan, plan
 from search_spaces._ops1d import ACTIVATIONS, conv_block, make_op, to_channels_last
-from search_spaces._plan1d import CONTEXT_HIDDEN, Plan, plan
 from search_spaces.base import Architecture
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from search_spaces._plan1d import KERNELS, gate_width, live_taps
+from search_spaces._layer_sizes import KERNELS, gate_width, live_taps
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
 

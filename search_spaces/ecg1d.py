@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from typing_extensions import override
 
-from search_spaces import _graph, _json, _plan1d
+from search_spaces import _graph, _json, _layer_sizes
 from search_spaces.base import Architecture, ArchitectureError, CellGraph, Cost, SearchSpace
 
 if TYPE_CHECKING:
     from torch import nn
 
-OPS = (*_plan1d.KERNELS, "max_pool_3", "avg_pool_3", "squeeze_excite", "identity")
+OPS = (*_layer_sizes.KERNELS, "max_pool_3", "avg_pool_3", "squeeze_excite", "identity")
 
 MACRO: Mapping[str, tuple[int | str, ...]] = {
     "activation": ("relu", "silu"),
@@ -156,7 +156,9 @@ class Ecg1d(SearchSpace):
     def cost(
         self, arch: Architecture, *, leads: int, samples: int, context: int, classes: int
     ) -> Cost:
-        return _plan1d.cost(arch, leads=leads, samples=samples, context=context, classes=classes)
+        return _layer_sizes.cost(
+            arch, leads=leads, samples=samples, context=context, classes=classes
+        )
 
     @override
     def build(
@@ -194,7 +196,7 @@ def _fault(arch: Architecture) -> str | None:
         return "an ecg1d cell must have an operation on a way from its input to its output"
     if len(arch.edges) > MAX_EDGES:
         return f"an ecg1d cell must have at most {MAX_EDGES} edges; got {len(arch.edges)}"
-    cost = _plan1d.cost(arch, **NOMINAL)
+    cost = _layer_sizes.cost(arch, **NOMINAL)
     if not PARAMS[0] <= cost.params <= PARAMS[1]:
         return (
             f"an ecg1d network must have {PARAMS[0]} to {PARAMS[1]} parameters (2 channels, 5 "

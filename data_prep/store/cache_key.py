@@ -16,7 +16,7 @@ from data_prep.store.found import FoundRecord, find_records
 from data_prep.store.request import DataRequest
 
 
-def stamp(
+def cache_key(
     request: DataRequest,
     on_event: OnEvent = ignore,
     *,

@@ -10,7 +10,7 @@ from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.events import OnEvent
 from data_prep.sources.base import cache_folder
-from data_prep.store.cache_key import stamp
+from data_prep.store.cache_key import cache_key
 from data_prep.store.dataset import MANIFEST, open_store, read_manifest
 from data_prep.store.found import find_records
 from data_prep.store.request import DataRequest, DataSetRequest
@@ -34,7 +34,7 @@ def store_folder(request: DataRequest, on_event: OnEvent) -> Path:
         return store
     on_event({"event": "stage", "text": f"looking for the recordings of {asked.name}"})
     found = find_records(request, on_event)
-    key = stamp(request, found=found)
+    key = cache_key(request, found=found)
     folder = cache_folder() / "stores" / f"{asked.origin().name}-{key}"
     if _is_usable(folder):
         return folder

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from search_spaces._layer_sizes import live_taps
 from search_spaces._ops1d import conv, make_op, to_channels_last
-from search_spaces._plan1d import live_taps
 from search_spaces.ecg1d import OPS
 
 

@@ -14,7 +14,7 @@ from data_requests import asked
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.io.formats import read_record
 from data_prep.io.record import read_annotations, write_annotations, write_record
-from data_prep.store.cache_key import stamp
+from data_prep.store.cache_key import cache_key
 from data_prep.store.prepare import prepare
 
 SIGNAL = SignalSpec(leads=("II", "V1"))
@@ -172,7 +172,7 @@ def test_a_changed_record_changes_it(small_folder, tmp_path, split, change):
 @pytest.mark.parametrize("change", [None, *CHANGES])
 def test_a_stamp_changes_with_the_files_and_settings(small_folder, tmp_path, split, change):
     def stamped(**settings):
-        return stamp(asked("wfdb", small_folder, signal=SIGNAL, split=str(split), **settings))
+        return cache_key(asked("wfdb", small_folder, signal=SIGNAL, split=str(split), **settings))
 
     for file in small_folder.iterdir():
         os.utime(file, (0, 0))  # so that what is written below has another time
@@ -192,7 +192,7 @@ def test_a_stamp_knows_the_files_of_a_record_in_parts(small_folder, split):
         length = header.read_text().split()[3]
         (small_folder / f"{name}.hea").write_text(f"{name}/1 2 250 {length}\n{name}_1 {length}\n")
         (small_folder / f"{name}_1.atr").rename(small_folder / f"{name}.atr")
-    before = stamp(asked("wfdb", small_folder))
+    before = cache_key(asked("wfdb", small_folder))
     os.utime(small_folder / "p1_1.dat", (0, 0))
-    assert stamp(asked("wfdb", small_folder)) != before
-    assert stamp(asked("wfdb", small_folder, signal=SIGNAL)) != before
+    assert cache_key(asked("wfdb", small_folder)) != before
+    assert cache_key(asked("wfdb", small_folder, signal=SIGNAL)) != before
