@@ -36,10 +36,16 @@ _STYLE: Any = {  # matplotlib types a dictionary of settings key by key
     "ytick.labelcolor": INK,
     "legend.frameon": False,
     "legend.fontsize": 8.5,
+    "text.parse_math": False,  # names with a $ are names, no formulas
     "svg.fonttype": "none",  # text stays text: it can be searched, copied and read aloud
 }
 
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+
+
+def shortened(name: str, most: int = 32) -> str:
+    """Return a name that comes from a file, cut where it would push a drawing off its paper."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def render(

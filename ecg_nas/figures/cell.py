@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ecg_nas.figures._svg import BLUE, INK, MUTED, render
+from ecg_nas.figures._svg import BLUE, INK, MUTED, render, shortened
 
 Edge = tuple[int, int]
 
@@ -40,7 +40,7 @@ def cell(ops: Sequence[str], edges: Sequence[Edge]) -> str:
     Returns:
         SVG text.
     """
-    names = ["input", *ops, "output"]
+    names = ["input", *(shortened(op) for op in ops), "output"]
     depth = layers(len(names), edges)
     rows, routes = _arrange(depth, edges)
     widths = [max(len(name) * _CHAR + 0.3, 0.8) for name in names]
@@ -90,7 +90,8 @@ def cell(ops: Sequence[str], edges: Sequence[Edge]) -> str:
     return render(
         draw,
         name="cell",
-        label=f"Cell of {len(ops)} operations ({', '.join(ops)}) and {len(edges)} connections",
+        label=f"Cell of {len(ops)} operations ({', '.join(names[1:-1])}) and "
+        f"{len(edges)} connections",
         width_in=float(middle[-1] + column_width[-1] / 2 + 0.2),
         height_in=float(spread + 0.6),
     )

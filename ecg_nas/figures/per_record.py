@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from data_prep.tasks import Task
-from ecg_nas.figures._svg import FAINT, INK, MUTED, render
+from ecg_nas.figures._svg import FAINT, INK, MUTED, render, shortened
 from ecg_nas.figures.class_styles import colour, name_of
 
 Part = tuple[int, int]
@@ -61,7 +61,7 @@ def records(
             axes.tick_params(axis="y", length=0)
             axes.spines["left"].set_visible(False)
             axes.spines["bottom"].set_bounds(0, 1)
-        grid[0].set_yticks(places, names)
+        grid[0].set_yticks(places, [shortened(record) for record in names])
         grid[0].set_ylim(len(names) - 0.4, -0.6)
 
     described = ", ".join(name_of(kind, task) for kind in classes)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ecg_nas.figures._svg import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, RED, render
+from ecg_nas.figures._svg import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, RED, render, shortened
 
 _ORIGINS = {
     "initial": (MUTED, "o", "first design"),
@@ -48,7 +48,7 @@ def progress(scores: Sequence[float | None], origins: Sequence[str], *, metric: 
             chosen = [o == origin for o in origins] & ~np.isnan(values)
             axes.scatter(
                 places[chosen], values[chosen], s=26, color=colour, marker=marker, zorder=3,
-                edgecolor="white", linewidth=0.6, label=(label or [origin])[0],
+                edgecolor="white", linewidth=0.6, label=shortened((label or [origin])[0]),
             )  # fmt: skip
         _mark_failures(axes, places[np.isnan(values)])
         if known:

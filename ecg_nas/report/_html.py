@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ecg_nas.errors import RunError
 from ecg_nas.metrics.classification import score_of
 
 if TYPE_CHECKING:
     from markupsafe import Markup
+
+
+POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; "
+    "base-uri 'none'"
+)
+"""What a page may do: be looked at. No script runs and nothing is fetched or sent, whatever a
+stored text might try."""
 
 
 def fill(template: str, **values: Any) -> str:
@@ -33,7 +41,7 @@ def fill(template: str, **values: Any) -> str:
         duration=duration,
         score=score_of,
     )
-    return environment.get_template(template).render(**values)
+    return environment.get_template(template).render(policy=POLICY, **values)
 
 
 def drawing(svg: str) -> Markup:

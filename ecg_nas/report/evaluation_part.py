@@ -21,6 +21,7 @@ from ecg_nas.figures.per_record import Part, records
 from ecg_nas.figures.strip import clock
 from ecg_nas.files import write_text
 from ecg_nas.report import _html
+from ecg_nas.report._stored_drawing import rebuilt
 
 FOLDER: Final = "evaluations"
 """Where a run keeps what was found about its bundles."""
@@ -34,7 +35,8 @@ def write(assessment: Assessment, out: Path) -> None:
     Raises:
         RunError: If ``out`` cannot be written.
     """
-    write_text(out, _html.fill("evaluation.html", look=_look(_saved(assessment))))
+    look = _look(_saved(assessment), name="evaluation")
+    write_text(out, _html.fill("evaluation.html", look=look))
 
 
 def add_to_run(assessment: Assessment, run: Path) -> None:
@@ -62,9 +64,10 @@ def looks(run: Path) -> list[dict[str, Any]]:
         RunError: If one of them is damaged.
     """
     found = []
-    for path in sorted((run / FOLDER).glob("*.json")):
+    for number, path in enumerate(sorted((run / FOLDER).glob("*.json"))):
         try:
-            found.append(_look(json.loads(path.read_text(encoding="utf-8"))))
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            found.append(_look(saved, name=f"evaluation{number}"))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"{path} must be as ecg-nas evaluate wrote it; it is not ({error!r}): remove it "
@@ -86,19 +89,24 @@ def _saved(assessment: Assessment) -> dict[str, Any]:
     return {"key": key, "task": task, "result": result, "strips": strips}
 
 
-def _look(saved: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the template shows."""
+def _look(saved: Mapping[str, Any], *, name: str) -> dict[str, Any]:
+    """Return what the template shows.
+
+    Args:
+        saved: What was stored, perhaps by a stranger.
+        name: Prefix of the ids of its drawings.
+    """
     key, result = saved["key"], saved["result"]
     # Evaluations of before tasks had names were all of the default one.
     task = Task.from_json(saved["task"]) if "task" in saved else tasks.load(tasks.DEFAULT)
     parts = _parts(result["records"], task)
     drawn = {
-        "confusion": _confusion(result, name=f"{key}-confusion"),
-        "records": records(parts, task, name=f"{key}-records"),
+        "confusion": _confusion(result, name=f"{name}-confusion"),
+        "records": records(parts, task, name=f"{name}-records"),
         "reliability": reliability(
             {kind: bins for kind, bins in result["calibration"]["reliability"].items() if bins},
             task,
-            name=f"{key}-reliability",
+            name=f"{name}-reliability",
         ),
     }
     return {
@@ -112,10 +120,15 @@ def _look(saved: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "records_shown": len(parts),
         "strips": [
-            {"caption": _caption(mistake), "svg": _html.drawing(svg)}
-            for mistake, svg in zip(result["mistakes"], saved["strips"], strict=True)
+            {
+                "caption": _caption(mistake),
+                "svg": _html.drawing(rebuilt(svg, name=f"{name}-strip{number}")),
+            }
+            for number, (mistake, svg) in enumerate(
+                zip(result["mistakes"], saved["strips"], strict=True)
+            )
         ],
-        **{name: _html.drawing(svg) for name, svg in drawn.items()},
+        **{kind: _html.drawing(svg) for kind, svg in drawn.items()},
     }
 
 
