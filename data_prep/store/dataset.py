@@ -23,6 +23,7 @@ from data_prep.beats.beat_spec import BeatSpec
 from data_prep.beats.cutting import cut_beats, network_input
 from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
+from data_prep.io.npz import read_npz
 from data_prep.io.record import Annotations
 
 FORMAT = "ecg-nas signal store"
@@ -370,9 +371,8 @@ def _load_json(file: Path) -> Any:
 
 def _load_arrays(file: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in names}
-    except Exception as error:  # numpy and zipfile raise many kinds on a damaged file
+        return read_npz(file, names, most_bytes=1 << 34)
+    except DataError as error:
         raise DataError(
             f"{file} must hold the arrays {', '.join(names)}: {error}; remove the store and "
             "prepare it again"

@@ -53,6 +53,11 @@ def as_click_error(error: Exception) -> click.ClickException:
         return Failed(_missing_module(error))
     if isinstance(error, OSError):
         return Failed(_os_error(error))
+    if isinstance(error, MemoryError):
+        return Failed(
+            "there must be memory enough for what was given; there is not"
+            f"{': ' * bool(str(error))}{_joined(str(error))}"
+        )
     kind = type(error).__name__
     return Failed(
         f"unexpected {kind}: {_joined(str(error))} (ecg-nas --debug … shows the traceback)"

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from data_prep.io.npz import read_npz
 from ecg_nas.errors import RunError
 from ecg_nas.files import whole
 from search_spaces import Architecture, SearchSpace
@@ -83,11 +83,10 @@ class Weights:
         """
         states: list[dict[str, Tensor]] = [{} for _ in range(folds)]
         try:
-            with np.load(self._file(slot), allow_pickle=False) as arrays:
-                for key in arrays.files:
-                    fold, name = key.split("/", 1)
-                    states[int(fold)][name] = torch.from_numpy(arrays[key])
-        except (OSError, EOFError, ValueError, IndexError, BadZipFile) as error:
+            for key, array in read_npz(self._file(slot)).items():
+                fold, name = key.split("/", 1)
+                states[int(fold)][name] = torch.from_numpy(array)
+        except (ValueError, TypeError, IndexError) as error:
             raise RunError(
                 f"the weights of candidate {slot} must be in {self._file(slot)} for others to "
                 f"start from; they cannot be read ({error}): begin a new run"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_nas.bundle.manifest import GOLDEN, NOTICE, Bundle, Manifest, load
+from data_prep.errors import DataError
+from data_prep.io.npz import read_npz
+from ecg_nas.bundle.manifest import GOLDEN, MOST_BYTES, NOTICE, Bundle, Manifest, load
 from ecg_nas.errors import BundleError
 from ecg_nas.inference._onnx_file import read_header
 from ecg_nas.inference.classifier import Classifier, session
@@ -178,14 +179,13 @@ def read_golden(
     names = [tensor.name for tensor in bundle.manifest.inputs]
     output = output or bundle.manifest.output.name
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            inputs = {name: arrays[name] for name in names}
-            expected = arrays[output]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        arrays = read_npz(path, [*names, output], most_bytes=MOST_BYTES)
+    except DataError as error:
         raise BundleError(
             f"{path} must hold the arrays {', '.join(names)} and {output}; "
             f"it cannot be read ({error})"
         ) from error
+    inputs, expected = {name: arrays[name] for name in names}, arrays[output]
     if not all(values.ndim and len(values) for values in (*inputs.values(), expected)):
         raise BundleError(f"{path} must hold beats; it holds none")
     return inputs, expected

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +9,8 @@ from typing import Any, Final
 import numpy as np
 from scipy.special import softmax
 
+from data_prep.errors import DataError
+from data_prep.io.npz import read_npz
 from data_prep.tasks import Task
 from ecg_nas.errors import RunError
 from ecg_nas.figures.calibration_diagram import reliability
@@ -61,14 +62,28 @@ def of_winner(run: Path, slot: int | None, task: Task) -> dict[str, Any]:
 
 def _reliability(file: Path, temperature: float, task: Task) -> Any:
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            outputs, y, classes = arrays["logits"], arrays["y"], arrays["classes"].tolist()
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        arrays = read_npz(file, ("logits", "y", "classes"))
+        outputs, y, classes = arrays["logits"], arrays["y"], arrays["classes"].tolist()
+        _refuse_other_outputs(outputs, y, classes, task)
+    except DataError as error:
         raise RunError(
-            f"{file} must be as ecg-nas search wrote it; it is not ({error!r}): remove it and run "
+            f"{file} must be as ecg-nas search wrote it; it is not ({error}): remove it and run "
             "the search again"
         ) from error
     stated = softmax(outputs.astype(np.float64) / temperature, axis=1).astype(np.float32)
     curves = calibration(stated, y, classes)["reliability"]
     seen = {kind: bins for kind, bins in curves.items() if bins}
     return _html.drawing(reliability(seen, task, name="held-out-reliability"))
+
+
+def _refuse_other_outputs(outputs: Any, y: Any, classes: Any, task: Task) -> None:
+    """Refuse arrays that are no outputs and labels of the classes of ``task``."""
+    n = len(task.classes)
+    if (
+        classes != list(task.classes)
+        or (outputs.dtype, y.dtype) != (np.float32, np.int64)
+        or outputs.shape != (len(y), n)
+        or y.ndim != 1
+        or not (((y >= 0) & (y < n)).all() and np.isfinite(outputs).all())
+    ):
+        raise DataError("its arrays are no outputs and labels of the task's classes")
