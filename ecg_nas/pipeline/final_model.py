@@ -18,7 +18,7 @@ from ecg_nas.errors import RunError
 from ecg_nas.evaluation.folds import Fold, hold_out
 from ecg_nas.evaluation.representation import beat_spec
 from ecg_nas.methods.engine.run_store import StoredEvaluation, leader
-from ecg_nas.pipeline.network_files import read_tensors
+from ecg_nas.pipeline.network_files import read_tensors, take_weights
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.folder import ModelFolder, read_json, write_json
 from search_spaces import Architecture, SearchSpace, load
@@ -187,7 +187,12 @@ class FinalModel:
     def _tensors_of(self, index: int) -> dict[str, Tensor]:
         file = self.folder.fold(index)
         known = read_tensors(file, seed=self.fold_seed(index))
-        if known is None:
+        held_out, classes = self.folds[index].held_out, self.spec.signal.classes
+        if (
+            known is None
+            or LOGITS not in known
+            or known[LOGITS].shape != (len(held_out), len(classes))
+        ):
             raise RunError(
                 f"{file} must hold the network of a fold, and does not; remove "
                 f"{self.folder.out_of_fold} and run the search again to train it anew"
@@ -220,7 +225,8 @@ class FinalModel:
         """
         tensors = self._fold_tensors[index]
         module = self.build()
-        module.load_state_dict({name: tensors[name] for name in tensors if name != LOGITS})
+        weights = {name: tensors[name] for name in tensors if name != LOGITS}
+        take_weights(module, weights, self.folder.fold(index))
         return module.eval()
 
     @property

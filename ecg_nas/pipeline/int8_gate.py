@@ -20,7 +20,7 @@ from ecg_nas.export.onnx import DeployedNetwork, to_template, with_weights
 from ecg_nas.export.quantize import calibration_rows, gate, quantize
 from ecg_nas.inference.classifier import network_inputs, session
 from ecg_nas.pipeline.final_model import FinalModel
-from ecg_nas.pipeline.network_files import read_tensors, weights_of, write_tensors
+from ecg_nas.pipeline.network_files import read_tensors, take_weights, weights_of, write_tensors
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -117,7 +117,7 @@ def _tuned(model: FinalModel, index: int | None, rows: NDArray[np.int64]) -> nn.
     plain = model.network if index is None else model.fold_network(index)
     if known is not None:
         module: nn.Module = folded(plain)
-        module.load_state_dict(known)
+        take_weights(module, known, file)
         return module
     recipe, data = model.config.training, model.beats_on("cpu")
     module = fine_tune(plain, _chosen(model, rows), data, rows, recipe, seed=seed)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ecg_nas.errors import RunError
 from ecg_nas.files import whole
 
 if TYPE_CHECKING:
@@ -46,3 +47,18 @@ def read_tensors(file: Path, *, seed: int) -> dict[str, Tensor] | None:
             return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (OSError, SafetensorError):  # none yet, or damaged: trained anew
         return None
+
+
+def take_weights(module: nn.Module, tensors: Mapping[str, Tensor], file: Path) -> None:
+    """Give ``module`` the weights ``tensors``, which were read from ``file``.
+
+    Raises:
+        RunError: If they are those of another network.
+    """
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise RunError(
+            f"{file} must hold the weights of the network that it is of; it holds others: remove "
+            "it and run the same command again to train it anew"
+        ) from error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ecg_nas import run_json
 from ecg_nas.errors import RunError
 from ecg_nas.metrics.classification import score_of
 
@@ -81,14 +81,19 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def read_json(path: Path, *, needed: bool = False) -> dict[str, Any]:
+def read_json(path: Path, shape: Any = None, *, needed: bool = False) -> dict[str, Any]:
     """Return what a JSON file of a run holds; nothing if it is not there and not ``needed``.
 
+    Args:
+        path: The file.
+        shape: What it must hold; by default, what ``run_json`` says of its name.
+        needed: Whether there must be one.
+
     Raises:
-        RunError: If it cannot be read.
+        RunError: If it cannot be read, or does not hold what it must.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return run_json.load(path, shape)
     except FileNotFoundError as error:
         if not needed:
             return {}
@@ -96,8 +101,3 @@ def read_json(path: Path, *, needed: bool = False) -> dict[str, Any]:
             f"a run is a folder with a {path.name}; {path.parent} has none: give the folder that "
             "ecg-nas search was told with --out"
         ) from error
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} must be readable JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise RunError(f"{path} must hold a JSON object")
-    return content

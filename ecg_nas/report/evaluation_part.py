@@ -11,6 +11,7 @@ import numpy as np
 
 from data_prep import tasks
 from data_prep.tasks import Task
+from ecg_nas import run_json
 from ecg_nas.assessment.evaluate import Assessment
 from ecg_nas.assessment.protocol import describe
 from ecg_nas.assessment.strips import of_mistake
@@ -48,13 +49,18 @@ def add_to_run(assessment: Assessment, run: Path) -> None:
         RunError: If it cannot be written.
     """
     saved = _saved(assessment)
-    folder = run / FOLDER
+    file = run / place(assessment)
     try:
-        folder.mkdir(exist_ok=True)
+        file.parent.mkdir(exist_ok=True)
     except OSError as error:
         raise RunError(f"the run's folder {run} must be writable: {error.strerror}") from error
     text = json.dumps(saved, allow_nan=False)
-    write_text(folder / f"{saved['key']}.json", text + "\n")
+    write_text(file, text + "\n")
+
+
+def place(assessment: Assessment) -> str:
+    """Return where in a run's folder an evaluation is kept."""
+    return f"{FOLDER}/{_key(assessment)}.json"
 
 
 def looks(run: Path) -> list[dict[str, Any]]:
@@ -66,27 +72,36 @@ def looks(run: Path) -> list[dict[str, Any]]:
     found = []
     for number, path in enumerate(sorted((run / FOLDER).glob("*.json"))):
         try:
-            saved = json.loads(path.read_text(encoding="utf-8"))
+            saved = run_json.load(path, run_json.EVALUATION)
             found.append(_look(saved, name=f"evaluation{number}"))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        # What has the right types may still not fit together, in numbers or names.
+        except (OSError, RunError, ValueError, LookupError, TypeError, ArithmeticError) as error:
             raise RunError(
-                f"{path} must be as ecg-nas evaluate wrote it; it is not ({error!r}): remove it "
-                "and evaluate again"
+                f"{path} must be as ecg-nas evaluate wrote it; it is not ({_reason(error)}): "
+                "remove it and evaluate again"
             ) from error
     return found
 
 
+def _reason(error: Exception) -> str:
+    text = str(error) if isinstance(error, RunError | ValueError) else repr(error)
+    return " ".join(text.split())[:300]
+
+
 def _saved(assessment: Assessment) -> dict[str, Any]:
     """Return all that a page needs as JSON-able values."""
-    result = assessment.result
-    protocol = result["protocol"]
-    key = f"{protocol['split']}-{protocol['beats']}-{protocol['fingerprint'][:8]}"
+    result, key = assessment.result, _key(assessment)
     strips = [
         of_mistake(assessment.store, assessment.outcomes, mistake, name=f"{key}-strip{number}")
         for number, mistake in enumerate(result["mistakes"])
     ]
     task = assessment.outcomes.task.to_json()
     return {"key": key, "task": task, "result": result, "strips": strips}
+
+
+def _key(assessment: Assessment) -> str:
+    protocol = assessment.result["protocol"]
+    return f"{protocol['split']}-{protocol['beats']}-{protocol['fingerprint'][:8]}"
 
 
 def _look(saved: Mapping[str, Any], *, name: str) -> dict[str, Any]:

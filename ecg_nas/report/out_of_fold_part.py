@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,14 +16,7 @@ from ecg_nas.figures.calibration_diagram import reliability
 from ecg_nas.metrics.calibration import calibration
 from ecg_nas.report import _html
 
-_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
-    "held_out": (
-        *("temperature", "ece", "beats", "confusion", "per_class", "accuracy"),
-        *("macro_f1_nsv", "interval", "folds"),
-    ),
-    "int8": ("verdict",),
-    "robustness": ("conditions",),
-}
+_FILES: Final = ("held_out", "int8", "robustness")
 
 
 def of_winner(run: Path, slot: int | None, task: Task) -> dict[str, Any]:
@@ -43,16 +35,12 @@ def of_winner(run: Path, slot: int | None, task: Task) -> dict[str, Any]:
         RunError: If a file is damaged.
     """
     found: dict[str, Any] = {}
-    for name, needed in _NEEDED.items():
+    for name in _FILES:
         path = run / f"{name}.json"
-        content = _html.read_json(path)
-        own = content if slot is not None and content.get("slot") == slot else None
-        if own is not None and (lacking := [key for key in needed if key not in own]):
-            raise RunError(
-                f"{path} must be as ecg-nas search wrote it; it lacks {', '.join(lacking)}: remove "
-                "it and run the search again"
-            )
-        found[name] = own
+        # Whose it is comes first: what is of another candidate is of no account.
+        content = _html.read_json(path, {"slot": int})
+        own = slot is not None and content.get("slot") == slot
+        found[name] = _html.read_json(path) if own else None
     found["reliability"] = None
     if found["held_out"] is not None and (run / "held_out.npz").exists():
         temperature = found["held_out"]["temperature"]

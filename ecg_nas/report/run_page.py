@@ -10,8 +10,10 @@ import numpy as np
 
 from data_prep import tasks
 from data_prep.beats.beat_spec import BeatSpec
+from data_prep.errors import DataError
 from data_prep.tasks import Task
-from ecg_nas.errors import RunError
+from ecg_nas import run_json
+from ecg_nas.errors import EcgNasError, RunError
 from ecg_nas.figures.cell import cell
 from ecg_nas.figures.confusion import confusion, folds
 from ecg_nas.figures.search_curve import progress
@@ -39,6 +41,19 @@ def render(run: Path) -> str:
     Raises:
         RunError: If ``run`` is not a run.
     """
+    try:
+        return _rendered(run)
+    # What has the right types may still not fit together, in numbers or names.
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if isinstance(error, DataError | EcgNasError):
+            raise
+        raise RunError(
+            f"the files of {run} must be as ecg-nas search wrote them; what they hold does not fit "
+            f"together ({' '.join(repr(error).split()):.200}): restore them from a copy"
+        ) from error
+
+
+def _rendered(run: Path) -> str:
     config = _html.read_json(run / "config.json", needed=True)
     final = _html.read_json(run / "final.json")
     for name in ("settings", "data", "versions", "begun"):
@@ -46,6 +61,7 @@ def render(run: Path) -> str:
             raise RunError(f"{run / 'config.json'} must be that of a run; it lacks {name}")
     with RunStore(run / "run.sqlite", read_only=True) as store:
         evaluations = store.evaluations()
+    run_json.refuse_other_candidates(run / "run.sqlite", evaluations)
     best = leader(evaluations)
     task = _task(config, final)
     return _html.fill(

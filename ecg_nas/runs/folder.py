@@ -17,7 +17,9 @@
 ``bundle/``                the exported classifier
 ``candidates/KEY/``        the same files for other candidates that were exported
 ``report.html``            the report
+``evaluations/``           what ``ecg-nas evaluate`` found, for the report
 ``summary.json``           what ``ecg-nas search --json`` prints
+``checksums.json``         digests of these files, once the run is complete
 =========================  =====================================================================
 """
 
@@ -34,6 +36,7 @@ from typing import Any
 
 from data_prep.errors import DataError
 from data_prep.locks import take_lock
+from ecg_nas import run_json
 from ecg_nas.errors import EcgNasError, RunError
 from ecg_nas.files import write_text
 from ecg_nas.methods.engine.run_store import RunStore
@@ -203,15 +206,15 @@ def _clear(folder: RunFolder, made: Sequence[Path]) -> None:
 _OURS = {"lock", "log.txt"}  # what a process killed at once may leave
 
 
-def read_json(file: Path) -> Any:
+def read_json(file: Path) -> dict[str, Any]:
     """Return the content of a JSON file of a run.
 
     Raises:
-        RunError: If it cannot be read.
+        RunError: If it cannot be read, or does not hold what it must.
     """
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        return run_json.load(file)
+    except FileNotFoundError as error:
         raise RunError(
             f"{file} must be readable JSON ({error}); restore it from a copy or start in another "
             "run folder"

@@ -67,7 +67,7 @@ def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path):
 
 
 def test_json_round_trips_and_damage_is_one_clear_line(tmp_path):
-    file = tmp_path / "config.json"
+    file = tmp_path / "own.json"
     write_json(file, {"name": "Ä", "values": [1, None, 0.5]})
     assert read_json(file) == {"name": "Ä", "values": [1, None, 0.5]}
     file.write_text('{"name": ', encoding="utf-8")
@@ -78,11 +78,11 @@ def test_json_round_trips_and_damage_is_one_clear_line(tmp_path):
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
-    file = tmp_path / "final.json"
+    file = tmp_path / "own.json"
     write_json(file, {"old": True})
     with pytest.raises(UnicodeEncodeError), whole(file) as part:
         part.write_text("half \udcff", encoding="utf-8")
     assert read_json(file) == {"old": True}
-    assert os.listdir(tmp_path) == ["final.json"]  # noqa: PTH208
+    assert os.listdir(tmp_path) == ["own.json"]  # noqa: PTH208
     with pytest.raises(RunError, match="must be writable"):
         write_json(tmp_path / "missing" / "final.json", {})
