@@ -129,10 +129,12 @@ def _add_to_run(bundle: Path, assessment: Any, json_to: str | None) -> None:
         return
     from ecg_nas.errors import RunError
     from ecg_nas.report import evaluation_part, run_page
+    from ecg_nas.runs import checksums
 
     try:
-        evaluation_part.add_to_run(assessment, run.path)
-        run_page.write(run.path, run.report)
+        with checksums.rewriting(run.path, evaluation_part.place(assessment), run.report.name):
+            evaluation_part.add_to_run(assessment, run.path)
+            run_page.write(run.path, run.report)
     except RunError as error:  # the result has been printed; the run may lie on a read-only disk
         remark(f"Warning: the run's report was left as it is: {error}")
     else:

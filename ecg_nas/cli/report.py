@@ -31,7 +31,10 @@ def command(run: Path, out: Path, json_to: str | None) -> None:
       ecg-nas report runs/first --out first.html
     """
     from ecg_nas.report import run_page
+    from ecg_nas.runs.checksums import rewriting
 
-    run_page.write(run, out)
+    own = [out.name] if out.resolve().parent == run.resolve() else []
+    with rewriting(run, *own):
+        run_page.write(run, out)
     say(f"{out}", json_to)
     write_json(json_to, {"run": str(run), "report": str(out)})

@@ -54,7 +54,7 @@ def list_command(folder: Path, json_to: str | None) -> None:
 @click.option(
     "--top", type=click.IntRange(min=0), default=10, show_default=True, help="Candidates to list."
 )
-@click.option("--check", is_flag=True, help="Look through the whole store: is it as written?")
+@click.option("--check", is_flag=True, help="Look through store and files: are they as written?")
 @json_option
 def show_command(run: Path, top: int, check: bool, json_to: str | None) -> None:
     """Show one run: its settings, state and best candidates.
@@ -63,9 +63,10 @@ def show_command(run: Path, top: int, check: bool, json_to: str | None) -> None:
     Example:
       ecg-nas runs show runs/first
     """
-    from ecg_nas.runs.listing import check_store, describe, ranking
+    from ecg_nas.runs.listing import check as check_run
+    from ecg_nas.runs.listing import describe, ranking
 
-    checked = check_store(run) if check else {}
+    checked = check_run(run) if check else {}
     described = describe(run)
     candidates = ranking(run)
     data = described["data"]
@@ -86,6 +87,9 @@ def show_command(run: Path, top: int, check: bool, json_to: str | None) -> None:
         say("the store is of a format without digests: its rows cannot be checked; the search "
             "adds them when it goes on" if rows is None else f"the store is whole: {rows} rows",
             json_to)  # fmt: skip
+        files = checked["files_checked"]
+        say("the files have no digests: the search adds them when it is complete" if files is None
+            else f"the files are whole: {files} files", json_to)  # fmt: skip
     write_json(json_to, {**described, "candidates": candidates, **checked})
 
 

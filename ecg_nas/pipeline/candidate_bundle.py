@@ -13,6 +13,7 @@ from ecg_nas.methods.engine.run_store import RunStore, StoredEvaluation
 from ecg_nas.pipeline.final_model import FinalModel, best_of
 from ecg_nas.pipeline.final_steps import steps_of
 from ecg_nas.pipeline.step import run_steps
+from ecg_nas.runs import checksums
 from ecg_nas.runs import config as settings
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.data import store_folder
@@ -56,7 +57,8 @@ def bundle_of(run: Path, key: str, *, on_event: OnEvent = ignore) -> Path:
         if not all(step.done() for step in steps):
             _refuse_missing_device(config)
             model.folder.path.mkdir(parents=True, exist_ok=True)
-            run_steps(steps, on_event, total=len(steps))
+            with checksums.rewriting(run, f"candidates/{chosen.key}"):
+                run_steps(steps, on_event, total=len(steps))
     return model.folder.bundle
 
 

@@ -27,8 +27,8 @@ from ecg_nas.pipeline.final_model import FinalModel, best_of
 from ecg_nas.pipeline.final_steps import N_STEPS as N_FINAL_STEPS
 from ecg_nas.pipeline.final_steps import steps_of
 from ecg_nas.pipeline.step import Step, never, run_steps
+from ecg_nas.runs import checksums, evaluator_factory, provenance
 from ecg_nas.runs import config as settings
-from ecg_nas.runs import evaluator_factory, provenance
 from ecg_nas.runs.config import RunConfig
 from ecg_nas.runs.data import store_folder
 from ecg_nas.runs.folder import FORMAT, RunFolder, read_json, working_on, write_json
@@ -152,6 +152,7 @@ def _prepare(job: _Job, on_event: OnEvent) -> None:
     _settle(job.folder, job.config, data)
     with RunStore(job.folder.store) as store:
         earlier = store.evaluations()
+    checksums.begin(job.folder.path)
     on_event({"event": "search", "budget": job.config.budget})
     if earlier:
         best = max((e.score for e in earlier if e.score is not None), default=None)
@@ -251,6 +252,7 @@ def _report(job: _Job, on_event: OnEvent) -> None:
     summary = _summary(job)
     write_json(job.folder.summary, summary)
     _log.info("done: %s scored %.4f", summary["best"]["key"], summary["best"]["score"])
+    checksums.record(job.folder.path)
 
 
 def _summary(job: _Job) -> dict[str, Any]:

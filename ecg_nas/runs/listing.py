@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.locks import take_lock
+from ecg_nas import run_json
 from ecg_nas.errors import RunError
 from ecg_nas.methods.engine.run_store import RunStore, StoredEvaluation, leader, ranked
+from ecg_nas.runs import checksums
 from ecg_nas.runs.folder import RunFolder, read_json
 
 
@@ -65,18 +67,22 @@ def describe(path: Path) -> dict[str, Any]:
     }
 
 
-def check_store(path: Path) -> dict[str, Any]:
-    """Look through the whole store of the run in ``path``.
+def check(path: Path) -> dict[str, Any]:
+    """Look through the whole store of the run in ``path``, and through its files.
 
     Returns:
         ``rows_checked``: how many rows are as they were written; ``None`` where the store is of
-        the format before rows had digests.
+        the format before rows had digests. ``files_checked``: how many files besides the store
+        are; ``None`` where none has a digest, since the run is not complete, or of a release that
+        wrote none.
 
     Raises:
-        RunError: If there is no store, or a row is altered, gone or put in.
+        RunError: If there is no store, a row is altered, gone or put in, or a file is altered or
+            gone.
     """
     with RunStore(RunFolder(path).store, read_only=True) as store:
-        return {"rows_checked": store.check()}
+        rows = store.check()
+    return {"rows_checked": rows, "files_checked": checksums.check(path)}
 
 
 def ranking(path: Path) -> list[dict[str, Any]]:
@@ -94,7 +100,9 @@ def _evaluations(folder: RunFolder) -> list[StoredEvaluation]:
     if not folder.store.is_file():  # a run may be found between its settings and its store
         return []
     with RunStore(folder.store, read_only=True) as store:
-        return store.evaluations()
+        evaluations = store.evaluations()
+    run_json.refuse_other_candidates(folder.store, evaluations)
+    return evaluations
 
 
 def _described(evaluation: StoredEvaluation) -> dict[str, Any]:
