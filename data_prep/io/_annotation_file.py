@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import re
 import struct
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from data_prep.errors import DataError
+from data_prep.io.limits import refuse_above
 
 # Codes that are no annotations: more time, and properties of the annotation before.
 _SKIP, _NUMBER, _SUBTYPE, _CHANNEL, _TEXT = 59, 60, 61, 62, 63
 _NOTE = 22
+_FURTHEST = 1 << 62  # no sum of the times of a file comes near it
+_STEP = 1 << 16  # annotations between two looks at their number
 
 _RATE = re.compile(r"## time resolution: (\d+\.?\d*)")
 _DEFINITION = re.compile(r"(\d+) (\S+) .*")
@@ -36,9 +41,9 @@ class Decoded:
         symbols: Symbols that the file defines itself, by code.
     """
 
-    samples: list[int] = field(default_factory=list)
-    codes: list[int] = field(default_factory=list)
-    subtypes: list[int] = field(default_factory=list)
+    samples: array[int] = field(default_factory=lambda: array("q"))
+    codes: array[int] = field(default_factory=lambda: array("b"))
+    subtypes: array[int] = field(default_factory=lambda: array("b"))
     aux: list[str] = field(default_factory=list)
     fs_hz: float | None = None
     symbols: dict[int, str] = field(default_factory=dict)
@@ -48,29 +53,37 @@ def decode(content: bytes, where: str) -> Decoded:
     """Decode the content of the annotation file called ``where``.
 
     Raises:
-        DataError: If it does not come to an end mark.
+        DataError: If it does not come to an end mark, or passes a limit.
     """
+    where = f"the annotation file {where}"
     out = Decoded()
+    texts: dict[str, str] = {}
     defining = False
-    for code, time, subtype, aux in _entries(content, where):
+    for n, (code, time, subtype, aux) in enumerate(_entries(content, where)):
+        if not n % _STEP:
+            refuse_above("annotations", n, "annotations", where)
         text = aux.rstrip("\0")
         if code == _NOTE and time == 0 and text.startswith("##"):
             defining = text == "## annotation type definitions"
             if found := _RATE.fullmatch(text):
+                refuse_above("number_characters", len(found[1]), "digits in its rate", where)
                 out.fs_hz = float(found[1])
         elif defining and code == _NOTE and (found := _DEFINITION.fullmatch(text)):
-            out.symbols[int(found[1])] = found[2]
+            name = found[2]
+            refuse_above("symbol_characters", len(name), "characters in a symbol", where)
+            out.symbols[int(found[1])] = name
         elif code != 0:
             out.samples.append(time)
             out.codes.append(code)
             out.subtypes.append(subtype)
-            out.aux.append(text)
+            # Most are alike: each is kept once.
+            out.aux.append(texts.setdefault(text, text))
+    refuse_above("annotations", len(out.samples), "annotations", where)
     return out
 
 
-def _entries(content: bytes, where: str) -> list[tuple[int, int, int, str]]:
-    """Return code, time, subtype and text of every entry."""
-    entries: list[tuple[int, int, int, str]] = []
+def _entries(content: bytes, where: str) -> Iterator[tuple[int, int, int, str]]:
+    """Yield code, time, subtype and text of every entry."""
     code, time, subtype, aux = 0, 0, 0, ""
     place, total = 0, 0
     try:
@@ -90,12 +103,14 @@ def _entries(content: bytes, where: str) -> list[tuple[int, int, int, str]]:
                 aux = content[place : place + value].decode("latin-1")
                 place += value + value % 2
             elif kind not in (_NUMBER, _CHANNEL):
-                entries.append((code, time, subtype, aux))
+                yield code, time, subtype, aux
                 if word == 0:
-                    return entries
+                    return
                 total += value
+                if not -_FURTHEST < total < _FURTHEST:
+                    raise struct.error
                 code, time, subtype, aux = kind, total, 0, ""
     except struct.error:
         raise DataError(
-            f"the annotation file {where} must end with an end mark; it does not: is it truncated?"
+            f"{where} must end with an end mark; it does not: is it truncated?"
         ) from None

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.errors import DataError
+from data_prep.io.limits import current, refuse_above
 
 BEAT_SYMBOLS = frozenset("NLRBAaJSVrFejnE/fQ?")
 """Annotations that mark a beat; all others (rhythm changes, noise, waves, comments) mark none.
@@ -49,6 +50,20 @@ def annotation_file(path: Path, annotator: str) -> Path | None:
     return None
 
 
+def refuse_crowd(positions: NDArray[np.int64], where: str) -> None:
+    """Refuse annotations too many, or too many of them at one sample, in ``where``.
+
+    Raises:
+        DataError: If they are.
+    """
+    refuse_above("annotations", len(positions), "annotations", where)
+    most = int(current().at_one_time)
+    ordered = np.sort(positions)
+    alike = int((ordered[most:] == ordered[: len(ordered) - most]).sum()) if most else 0
+    if alike:
+        refuse_above("at_one_time", most + alike, "annotations at one sample", where)
+
+
 def beats_of(
     notes: Annotations | None,
     fs_hz: float,
@@ -66,12 +81,13 @@ def beats_of(
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.str_)
     is_beat = np.isin(notes.symbols, list(beat_symbols))
     # Some annotators count at another rate than the signal's.
-    samples = np.rint(notes.samples[is_beat] * (fs_hz / notes.fs_hz)).astype(np.int64)
-    outside = samples[(samples < 0) | (samples >= n_samples)]
+    places = np.rint(notes.samples[is_beat] * (fs_hz / notes.fs_hz))
+    outside = places[(places < 0) | (places >= n_samples)]
     if len(outside):
         raise DataError(
             f"the beats of record {where} must lie within its {n_samples} samples; one is at "
-            f"{outside[0]}"
+            f"{outside[0]:.0f}"
         )
+    samples = places.astype(np.int64)
     order = np.argsort(samples, kind="stable")
     return samples[order], notes.symbols[is_beat][order]

@@ -6,28 +6,32 @@ References:
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping, Sequence
+import itertools
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 from data_prep.errors import DataError
+from data_prep.io._header_lines import (
+    Lead,
+    header_file,
+    header_lines,
+    lead_line,
+    part_lines,
+    record_line,
+)
+from data_prep.io.limits import refuse_above
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_NAME = re.compile(r"(?P<name>[^/\s]+)(/(?P<segments>\d+))?")
-_RATE = re.compile(rf"(?P<rate>{_NUMBER})(/{_NUMBER}(\({_NUMBER}\))?)?")
-_FORMAT = re.compile(r"(?P<format>\d+)(x(?P<frame>\d+))?(:\d+)?(\+(?P<offset>\d+))?")
-_GAIN = re.compile(rf"(?P<gain>{_NUMBER})(\((?P<baseline>-?\d+)\))?(/(?P<unit>\S+))?")
-# What wfdb can read of them.
-_PLAIN_RATE = re.compile(r"\d+\.?\d*|\.\d+")
-_SIGNAL_FILE = re.compile(r"~|[-\w]+(\.\w*)?", re.ASCII)
-_INTEGER = re.compile(r"[-+]?\d+")
-
-# What WFDB takes where a header does not say.
-_DEFAULT_RATE_HZ = "250"
-_DEFAULT_GAIN = 200.0
+__all__ = [
+    "Header",
+    "Lead",
+    "read_header",
+    "record_files",
+    "refuse_short_files",
+    "segment_names",
+]
 
 # Bits a sample of the formats that have a fixed width; the others are compressed.
 _BITS = {name: Fraction(int(name)) for name in ("8", "16", "24", "32")} | {
@@ -39,33 +43,8 @@ _BITS = {name: Fraction(int(name)) for name in ("8", "16", "24", "32")} | {
     "310": Fraction(32, 3),
     "311": Fraction(32, 3),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lead:
-    """One lead of a header.
-
-    Attributes:
-        name: Its name.
-        file: Name of the file that holds its samples.
-        fmt: Number of that file's format.
-        per_frame: Samples a frame.
-        offset: Bytes of the file before the first sample.
-        unit: Unit of the values.
-        calibrated: Whether there is a gain; without one, 200 steps a unit are taken.
-        gain: Steps a unit.
-        baseline: The step of 0.
-    """
-
-    name: str
-    file: str = "~"
-    fmt: str = "0"
-    per_frame: int = 1
-    offset: int = 0
-    unit: str = "mV"
-    calibrated: bool = True
-    gain: float = _DEFAULT_GAIN
-    baseline: int = 0
+# Samples a byte of a compressed file: a long flat line takes that little.
+_COMPRESSED = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +58,7 @@ class Header:
         segments: Name (``~``: a gap) and frames of each part of a record in several parts.
         states_length: Whether the header says how long it is; else its files do.
         parts: Header of each part by its name, gaps and parts without samples aside.
+        starts: First frame of each segment.
     """
 
     fs_hz: float
@@ -87,6 +67,7 @@ class Header:
     segments: tuple[tuple[str, int], ...] = ()
     states_length: bool = True
     parts: Mapping[str, Header] = field(default_factory=dict)
+    starts: tuple[int, ...] = ()
 
     @property
     def leads(self) -> tuple[str, ...]:
@@ -97,6 +78,14 @@ class Header:
         """Return the samples a frame of the fastest of these leads: as often are they read."""
         return max((self.channels[column].per_frame for column in columns), default=1)
 
+    def segments_between(self, start: int, stop: int) -> Iterator[tuple[int, str, int]]:
+        """Yield first frame, name and length of each segment that has frames in this range."""
+        first = max(bisect_right(self.starts, start) - 1, 0)
+        for at, (name, length) in zip(self.starts[first:], self.segments[first:], strict=True):
+            if at >= stop:
+                return
+            yield at, name, length
+
 
 def read_header(path: str | Path) -> Header:
     """Read the header of the WFDB record ``path`` (without extension).
@@ -105,22 +94,22 @@ def read_header(path: str | Path) -> Header:
         DataError: If it is missing, has text where a number must be, or announces no samples.
     """
     path = Path(path)
-    lines = _lines(path)
-    name, _, fs_hz, _ = _record_line(_file(path), lines[0])
+    lines = header_lines(path)
+    name, _, fs_hz, _ = record_line(header_file(path), lines[0])
     if name["segments"] is not None:
-        return _joined(path, _segments(_file(path), lines[1:]), fs_hz)
+        return _joined(path, part_lines(header_file(path), lines[1:]), fs_hz)
     return _plain(path, lines)
 
 
 def _plain(path: Path, lines: Sequence[str]) -> Header:
     """Return the header of a record that is in one part, from its lines."""
-    _, n_leads, fs_hz, n_samples = _record_line(_file(path), lines[0])
+    _, n_leads, fs_hz, n_samples = record_line(header_file(path), lines[0])
     if len(lines) <= n_leads:
         raise DataError(
-            f"the header {_file(path)} must have a line for each of its {n_leads} leads; it has "
-            f"{len(lines) - 1}: is it truncated?"
+            f"the header {header_file(path)} must have a line for each of its {n_leads} leads; it "
+            f"has {len(lines) - 1}: is it truncated?"
         )
-    channels = tuple(_lead_line(_file(path), line) for line in lines[1 : 1 + n_leads])
+    channels = tuple(lead_line(header_file(path), line) for line in lines[1 : 1 + n_leads])
     states_length = n_samples > 0
     if channels and not states_length:
         n_samples = _frames_of_files(path, channels)
@@ -128,8 +117,8 @@ def _plain(path: Path, lines: Sequence[str]) -> Header:
         raise DataError(f"record {path} must hold samples of at least one lead; it holds none")
     if not states_length and len(lines[0].split()) > 3:
         raise DataError(
-            f"the header {_file(path)} must give the number of samples, or leave it out; it gives "
-            f"0, and the files hold {n_samples}"
+            f"the header {header_file(path)} must give the number of samples, or leave it out; it "
+            f"gives 0, and the files hold {n_samples}"
         )
     return Header(fs_hz=fs_hz, n_samples=n_samples, channels=channels, states_length=states_length)
 
@@ -140,10 +129,10 @@ def segment_names(path: Path) -> list[str]:
     Raises:
         DataError: If there is no header, or one of malformed lines.
     """
-    lines = _lines(path)
-    if _record_line(_file(path), lines[0])[0]["segments"] is None:
+    lines = header_lines(path)
+    if record_line(header_file(path), lines[0])[0]["segments"] is None:
         return []
-    return [name for name, _ in _segments(_file(path), lines[1:]) if name != "~"]
+    return [name for name, _ in part_lines(header_file(path), lines[1:]) if name != "~"]
 
 
 def record_files(path: Path, header: Header) -> list[Path]:
@@ -156,11 +145,11 @@ def record_files(path: Path, header: Header) -> list[Path]:
         if name != "~" and length
         for file in _plain_files(path.with_name(name), header.parts[name])
     ]
-    return [_file(path), *parts]
+    return [header_file(path), *parts]
 
 
 def _plain_files(path: Path, header: Header) -> list[Path]:
-    return [_file(path), *(path.with_name(name) for name in _files(header.channels))]
+    return [header_file(path), *(path.with_name(name) for name in _files(header.channels))]
 
 
 def refuse_short_files(path: Path, header: Header) -> None:
@@ -175,6 +164,9 @@ def refuse_short_files(path: Path, header: Header) -> None:
         return
     for name, (bits, offset) in _files(header.channels).items():
         size = _size(path, name)
+        if not bits:  # how long it is shows when it is read
+            _refuse_unheld(path, header, name, size)
+            continue
         needed = offset + int(bits * header.n_samples / 8)
         if size < needed:
             raise DataError(
@@ -183,112 +175,32 @@ def refuse_short_files(path: Path, header: Header) -> None:
             )
 
 
-def _file(path: Path) -> Path:
-    return path.with_name(f"{path.name}.hea")
-
-
-def _lines(path: Path) -> list[str]:
-    """Return the lines of a header that are not comments."""
-    file = _file(path)
-    if not file.is_file():
-        raise DataError(f"record {path} must have a header {file.name}; there is none")
-    try:
-        text = file.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise DataError(f"the header {file} must be readable: {error}") from error
-    lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and not line.startswith("#")]
-    if not lines or "\0" in text:
-        raise DataError(f"the header {file} must be readable text; it is empty or binary")
-    return lines
-
-
-def _record_line(file: Path, line: str) -> tuple[re.Match[str], int, float, int]:
-    """Return name, number of leads, rate and length (0 where it is not said)."""
-    fields = line.split()
-    name = _NAME.fullmatch(fields[0])
-    if name is None or len(fields) < 2:
-        raise DataError(
-            f"the header {file} must begin with a name and a number of leads; it does with {line!r}"
-        )
-    n_leads = int(_match(file, fields[1], _INTEGER, "a number of leads")[0])
-    rate = _DEFAULT_RATE_HZ
-    if len(fields) > 2:
-        rate = _match(file, fields[2], _RATE, "a sampling rate")["rate"]
-    fs_hz = float(rate)
-    n_samples = 0
-    if len(fields) > 3:
-        n_samples = int(_match(file, fields[3], _INTEGER, "a number of samples")[0])
-    if not math.isfinite(fs_hz) or fs_hz <= 0:
-        raise DataError(f"the header {file} must give a sampling rate above 0; got {fields[2]}")
-    if _PLAIN_RATE.fullmatch(rate) is None:
-        raise DataError(f"the header {file} must give a sampling rate in plain digits; got {rate}")
-    if min(n_leads, n_samples) < 0:
-        raise DataError(f"the header {file} must not give numbers below 0; got {line!r}")
-    return name, n_leads, fs_hz, n_samples
-
-
-def _lead_line(file: Path, line: str) -> Lead:
-    fields = line.split(maxsplit=8)
-    if len(fields) < 2:
-        raise DataError(f"the header {file} must give each lead a file and a format; got {line!r}")
-    _refuse_path(file, fields[0])
-    _match(file, fields[0], _SIGNAL_FILE, "signal files names of letters, digits, -, _ and one dot")
-    form = _match(file, fields[1], _FORMAT, "a format for each lead")
-    gain = _match(file, fields[2], _GAIN, "a gain for each lead") if len(fields) > 2 else None
-    for text in fields[3:8]:
-        _match(file, text, _INTEGER, "numbers for each lead")
-    if form["frame"] is not None and int(form["frame"]) == 0:
-        raise DataError(f"the header {file} must give leads of one sample a frame or more; {line}")
-    baseline = gain["baseline"] if gain else None
-    if baseline is None:
-        baseline = fields[4] if len(fields) > 4 else "0"
-    return Lead(
-        file=fields[0],
-        name=fields[8] if len(fields) > 8 else "unnamed",
-        fmt=form["format"],
-        per_frame=int(form["frame"] or 1),
-        offset=int(form["offset"] or 0),
-        unit=(gain["unit"] if gain else None) or "mV",
-        calibrated=gain is not None and float(gain["gain"]) != 0,
-        gain=(float(gain["gain"]) if gain else 0) or _DEFAULT_GAIN,
-        baseline=int(baseline),
+def _refuse_unheld(path: Path, header: Header, name: str, size: int) -> None:
+    """Refuse a compressed file that says many more samples than its bytes may hold."""
+    own = [lead for lead in header.channels if lead.file == name]
+    frames = header.n_samples + max(lead.offset for lead in own)
+    unheld = frames * sum(lead.per_frame for lead in own) - _COMPRESSED * size
+    refuse_above(
+        "gap_samples", unheld, f"samples beyond {_COMPRESSED} a byte", path.with_name(name)
     )
-
-
-def _refuse_path(file: Path, name: str) -> None:
-    if Path(name).name != name or name == ".." or "\\" in name:
-        raise DataError(f"the header {file} must name files beside it, not paths; got {name!r}")
-
-
-def _match(file: Path, text: str, pattern: re.Pattern[str], what: str) -> re.Match[str]:
-    found = pattern.fullmatch(text)
-    if found is None:
-        raise DataError(f"the header {file} must give {what}; got {text!r}")
-    return found
-
-
-def _segments(file: Path, lines: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    segments = []
-    for line in lines:
-        fields = line.split()
-        if len(fields) != 2 or not fields[1].isdecimal():
-            raise DataError(f"the header {file} must give parts and their lengths; got {line!r}")
-        _refuse_path(file, fields[0])
-        segments.append((fields[0], int(fields[1])))
-    return tuple(segments)
 
 
 def _joined(path: Path, segments: tuple[tuple[str, int], ...], fs_hz: float) -> Header:
     """Return the header of a record in parts; its leads are those of any part, in that order."""
     channels: dict[str, Lead] = {}
     parts: dict[str, Header] = {}
+    unheld = 0
     for name, length in segments:
+        if name == "~" or name in parts:
+            unheld += length
+            refuse_above("gap_samples", unheld, "samples in gaps and parts named twice", path)
         # A part without samples only lists the leads that come and go in the others.
         if name == "~" or not length:
             continue
-        lines = _lines(path.with_name(name))
-        if _record_line(_file(path.with_name(name)), lines[0])[0]["segments"] is not None:
+        if name in parts and parts[name].n_samples == length:
+            continue
+        lines = header_lines(path.with_name(name))
+        if record_line(header_file(path.with_name(name)), lines[0])[0]["segments"] is not None:
             raise DataError(f"part {name} of record {path} must not consist of parts itself")
         part = _plain(path.with_name(name), lines)
         one_a_frame = part.oversampling(range(len(part.channels))) == 1
@@ -298,6 +210,7 @@ def _joined(path: Path, segments: tuple[tuple[str, int], ...], fs_hz: float) -> 
                 f"{fs_hz:g} Hz, one a frame; its header says otherwise"
             )
         parts[name] = part
+        refuse_above("leads", len(channels), "leads", f"record {path}")
         for lead in part.channels:
             known = channels.setdefault(lead.name, Lead(name=lead.name))
             if not lead.calibrated and known.calibrated:
@@ -307,7 +220,7 @@ def _joined(path: Path, segments: tuple[tuple[str, int], ...], fs_hz: float) -> 
         raise DataError(f"record {path} must hold samples of at least one lead; it holds none")
     return Header(
         fs_hz=fs_hz, n_samples=n_samples, channels=tuple(channels.values()), segments=segments,
-        parts=parts,
+        parts=parts, starts=tuple(itertools.accumulate((n for _, n in segments[:-1]), initial=0)),
     )  # fmt: skip
 
 
@@ -315,8 +228,9 @@ def _files(channels: Sequence[Lead]) -> dict[str, tuple[Fraction, int]]:
     """Return bits a frame (0 where compressed) and offset of each signal file."""
     files: dict[str, tuple[Fraction, int]] = {}
     for lead in channels:
-        bits, _ = files.get(lead.file, (Fraction(0), 0))
-        files[lead.file] = (bits + _BITS.get(lead.fmt, Fraction(0)) * lead.per_frame, lead.offset)
+        bits, offset = files.get(lead.file, (Fraction(0), 0))
+        bits += _BITS.get(lead.fmt, Fraction(0)) * lead.per_frame
+        files[lead.file] = (bits, max(offset, lead.offset))
     return files
 
 

@@ -18,7 +18,7 @@ class ArrayRecording(Recording):
 
     Args:
         signal: ``(samples,)`` or ``(samples, leads)`` in mV; NaN where there is no valid sample.
-        fs_hz: Sampling rate, within ``recording.RATES_HZ``.
+        fs_hz: Sampling rate, within ``limits.Limits``.
         leads: Name of each lead; ``ECG1``, ``ECG2`` … by default.
         name: What to call it.
 

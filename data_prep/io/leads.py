@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from data_prep.errors import DataError
+from data_prep.io.limits import listed
 
 
 def choose_leads(available: Sequence[str], wanted: Sequence[str], *, where: str) -> list[int]:
@@ -36,6 +37,6 @@ def choose_leads(available: Sequence[str], wanted: Sequence[str], *, where: str)
         else:
             raise DataError(
                 f"{where} must have a lead {entry} (beside those already taken); it has "
-                f"{', '.join(available) or 'none'}: choose others with --leads"
+                f"{listed(available) or 'none'}: choose others with --leads"
             )
     return chosen

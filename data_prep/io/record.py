@@ -16,9 +16,16 @@ from numpy.typing import ArrayLike, NDArray
 from data_prep.errors import DataError
 from data_prep.io._annotation_file import decode
 from data_prep.io.annotation_table import read_table
-from data_prep.io.annotations import TABLE, Annotations, annotation_file, beats_of
+from data_prep.io.annotations import (
+    TABLE,
+    Annotations,
+    annotation_file,
+    beats_of,
+    refuse_crowd,
+)
 from data_prep.io.frames import at_rate, frames_around
 from data_prep.io.header import Header, Lead, read_header
+from data_prep.io.limits import refuse_above
 
 __all__ = [
     "Annotations",
@@ -80,7 +87,8 @@ def read_annotations(
         fs_hz: Sampling rate of the positions, where neither the file nor a header says it.
 
     Raises:
-        DataError: If the file is missing, truncated or malformed, or its rate is not known.
+        DataError: If the file is missing, truncated or malformed, passes a limit, or its rate is
+            not known.
     """
     path = Path(path)
     file = annotation_file(path, extension)
@@ -92,6 +100,8 @@ def read_annotations(
     if file.suffix == TABLE:
         return read_table(file, _annotation_rate(path, file, fs_hz))
     try:
+        size = file.stat().st_size
+        refuse_above("annotation_bytes", size, "bytes", f"the annotation file {file}")
         raw = decode(file.read_bytes(), str(file))
     except OSError as error:
         raise DataError(f"the annotation file {file} must be readable: {error}") from error
@@ -102,8 +112,10 @@ def read_annotations(
             f"the annotation file {file} must hold annotations of WFDB; of code {unknown[0]} "
             "there are none: is it another kind of file?"
         )
+    positions = np.array(raw.samples, dtype=np.int64)
+    refuse_crowd(positions, f"the annotation file {file}")
     return Annotations(
-        samples=np.array(raw.samples, dtype=np.int64),
+        samples=positions,
         symbols=np.array([symbol_of[code] for code in raw.codes], dtype=np.str_),
         subtypes=np.array(raw.subtypes, dtype=np.int64),
         aux=tuple(raw.aux),
@@ -119,6 +131,7 @@ def _annotation_rate(path: Path, file: Path, fs_hz: float | None) -> float:
         raise DataError(
             f"the sampling rate of {file} must be known; neither it nor a header beside it says one"
         )
+    refuse_above("annotation_hz", max(fs_hz, 1 / fs_hz), "positions a second (or back)", file)
     return float(fs_hz)
 
 
@@ -332,8 +345,7 @@ def _read_parts(
 ) -> NDArray[np.float32]:
     out = np.full((stop - start, len(columns)), np.nan, dtype=np.float32)
     wanted = [header.leads[column] for column in columns]
-    at = 0
-    for name, length in header.segments:
+    for at, name, length in header.segments_between(start, stop):
         first, last = max(start, at), min(stop, at + length)
         if name != "~" and first < last:
             part = header.parts[name]
@@ -342,7 +354,6 @@ def _read_parts(
             if own:
                 piece = read_signal(path.with_name(name), part, own, first - at, last - at)
                 out[first - start : last - start, places] = piece
-        at += length
     return out
 
 

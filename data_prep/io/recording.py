@@ -6,7 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,8 @@ from numpy.typing import NDArray
 from data_prep.errors import DataError
 from data_prep.io.annotations import BEAT_SYMBOLS, Annotations, beats_of
 from data_prep.io.leads import choose_leads
+from data_prep.io.limits import current
 from data_prep.io.record import Record, read_annotations
-
-RATES_HZ: Final = (50.0, 20_000.0)
-"""Slower than this there is no QRS complex to see; faster is no ECG recorder, but a damaged header
-or a typing error, and some filters would take for ever."""
 
 
 class Recording(ABC):
@@ -109,9 +106,9 @@ class Recording(ABC):
         """Refuse a sampling rate that no recorder has.
 
         Raises:
-            DataError: If it is outside of ``RATES_HZ``.
+            DataError: If it is outside of the limits.
         """
-        lowest, highest = RATES_HZ
+        lowest, highest = current().slowest_hz, current().fastest_hz
         if not lowest <= self.fs_hz <= highest:
             raise DataError(
                 f"{self.where} must have from {lowest:g} to {highest:g} samples a second; it has "

@@ -7,6 +7,7 @@ twice.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any, Final, Literal
@@ -18,9 +19,9 @@ from data_prep.beats.beat_spec import BeatSpec
 from data_prep.dsp import filters, quality, r_peaks
 from data_prep.dsp.gaps import BRIDGE_S
 from data_prep.dsp.signal_spec import HIGH_PASS_HZ, LOW_PASS_S, SignalSpec
+from data_prep.io import limits
 from data_prep.io.annotations import BEAT_SYMBOLS
 from data_prep.io.record import MILLIVOLT, annotation_symbols
-from data_prep.io.recording import RATES_HZ
 from data_prep.streaming import blocks
 
 Band = Literal["lowpass", "highpass", "bandpass"]
@@ -51,7 +52,8 @@ def rules(spec: BeatSpec) -> dict[str, Any]:
         "quality": _quality_rules(),
         "largest_mv": blocks._LARGEST_MV,
         "millivolt": dict(MILLIVOLT),
-        "rates_hz": list(RATES_HZ),
+        "rates_hz": [limits.current().slowest_hz, limits.current().fastest_hz],
+        "limits": dataclasses.asdict(limits.current()),
         "symbols": annotation_symbols(),
         "beat_symbols": "".join(sorted(BEAT_SYMBOLS)),
     }

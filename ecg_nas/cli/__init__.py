@@ -100,8 +100,15 @@ def _module(command: str) -> Any:
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
+@click.option(
+    "--limits",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Take recordings of more than a limit; the message of a refused one names it.",
+)
 @click.version_option(package_name="ecg-nas", message="%(prog)s %(version)s")
-def main(debug: bool) -> None:
+@click.pass_context
+def main(ctx: click.Context, debug: bool, limits: tuple[str, ...]) -> None:
     """Find the best small network for ECG beats, and export it to ONNX.
 
     \b
@@ -110,3 +117,7 @@ def main(debug: bool) -> None:
 
     Research software: not a medical device.
     """
+    if limits:
+        from data_prep.io.limits import Limits, within
+
+        ctx.with_resource(within(Limits().changed(limits)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from data_prep.errors import DataError
 from data_prep.io.formats.base import RecordingFormat
+from data_prep.io.limits import current
 from data_prep.registry import Registry
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ _REGISTRY = Registry(
     kind=RecordingFormat,
     error=DataError,
 )
-
-_SHORTEST_S, _LONGEST_S = 1.0, 62 * 86400.0
 
 
 def available() -> list[str]:
@@ -165,10 +164,11 @@ def open_recording(
     """
     recording = open_file(given, fs_hz=fs_hz, units=units).choose(leads)
     recording.refuse_rate()
-    if not _SHORTEST_S <= recording.duration_s <= _LONGEST_S:
+    limits = current()
+    if not limits.shortest_s <= recording.duration_s <= limits.longest_s:
         raise DataError(
-            f"the recording {Path(given)} must last from a second to two months; it lasts "
-            f"{recording.duration_s:.4g} s"
+            f"the recording {Path(given)} must last from {limits.shortest_s:g} s to "
+            f"{limits.longest_s / 86400:g} days; it lasts {recording.duration_s:.4g} s"
         )
     return recording
 

@@ -17,12 +17,14 @@ from typing_extensions import override
 
 from data_prep.errors import DataError
 from data_prep.io.formats.base import RecordingFormat
+from data_prep.io.limits import current, listed, quoted, refuse_above
 from data_prep.io.record import MILLIVOLT
-from data_prep.io.recording import RATES_HZ, Recording
+from data_prep.io.recording import Recording
 
 _STEP: Final = 8192  # lines between two known places of the file
 _CHUNK: Final = 1 << 22
 _HEAD: Final = 1 << 16
+_AT_ONCE: Final = 1 << 26  # bytes that are made numbers at one time
 _SLACK_S: Final = 0.02  # how far a line's time may be off: clocks are rounded
 _SLACK_SAMPLES: Final = 2
 
@@ -116,6 +118,21 @@ class CsvRecording(Recording):
 
     def _cells(self, start: int, stop: int, used: list[int]) -> dict[int, NDArray[np.float64]]:
         """Return some columns of lines ``start`` to ``stop`` (of samples) as numbers."""
+        first, last = start // _STEP, -(-stop // _STEP)
+        pieces: list[dict[int, NDArray[np.float64]]] = []
+        while not pieces or first < last:
+            furthest = np.searchsorted(self._offsets, self._offsets[first] + _AT_ONCE, "right") - 1
+            until = max(min(max(int(furthest), first + 1), last), first)
+            begin, end = max(start, first * _STEP), min(stop, until * _STEP)
+            pieces.append(self._cells_at_once(begin, end, used))
+            first = until
+        if len(pieces) == 1:
+            return pieces[0]
+        return {place: np.concatenate([piece[place] for piece in pieces]) for place in used}
+
+    def _cells_at_once(
+        self, start: int, stop: int, used: list[int]
+    ) -> dict[int, NDArray[np.float64]]:
         import pandas as pd
 
         first, last = start // _STEP, -(-stop // _STEP)
@@ -145,7 +162,7 @@ class CsvRecording(Recording):
             MemoryError,
         ) as error:
             where = self._head.n_lines + 1
-            reason = " ".join(str(error).split())
+            reason = quoted(" ".join(str(error).split()))
             raise DataError(
                 f"lines {where + start} to {where + stop - 1} of {self._file} must be numbers in "
                 f"{len(self._head.columns)} columns: {reason}"
@@ -161,7 +178,7 @@ class CsvRecording(Recording):
         if self._time is None:
             raise DataError(
                 f"the file {self._file} must have a column of times in seconds (time); it has "
-                f"{', '.join(column.name for column in self._head.columns)}: or give --fs to "
+                f"{listed([column.name for column in self._head.columns])}: or give --fs to "
                 "classify"
             )
         unit = self._head.columns[self._time].unit.casefold() or "s"
@@ -174,7 +191,7 @@ class CsvRecording(Recording):
         if not (math.isfinite(begin) and math.isfinite(end) and end > begin):
             raise DataError(f"the times of {self._file} must ascend; got {begin} s to {end} s")
         self._begin = float(begin)
-        rate = float(last / (end - begin))
+        rate = last / max(float(end - begin), 1e-9)
         # Rounded times: a whole rate that fits as well is meant.
         whole = float(round(rate))
         return whole if whole and abs(last / whole - (end - begin)) <= 1 / whole else rate
@@ -185,7 +202,8 @@ class CsvRecording(Recording):
             told = self._rate()
         except DataError:
             return
-        if RATES_HZ[0] <= told <= RATES_HZ[1] and abs(told / fs_hz - 1) > _OTHER_RATE:
+        limits = current()
+        if limits.slowest_hz <= told <= limits.fastest_hz and abs(told / fs_hz - 1) > _OTHER_RATE:
             raise DataError(
                 f"--fs must be the sampling rate that the times of {self._file} tell, {told:.4g} "
                 f"Hz; it is {fs_hz:.4g}: leave it out"
@@ -269,8 +287,11 @@ def _read_head(file: Path) -> _Head:
     if any(_is_number(name) for name in names) or not any(names):
         raise DataError(
             f"the first line of {file} must name the columns, as in 'time,MLII (mV)'; it is "
-            f"{text[0][:60]!r}"
+            f"{quoted(text[0])}"
         )
+    refuse_above("leads", len(names), "columns", f"the file {file}")
+    longest = max(map(len, names))
+    refuse_above("name_characters", longest, "characters in a column's name", f"the file {file}")
     columns = [_column(name) for name in names]
     under = _split(text[1], separator)
     is_unit = [cell not in _MISSING and not _is_number(cell.replace(",", ".")) for cell in under]
@@ -319,11 +340,15 @@ def _index(file: Path, head: _Head) -> tuple[NDArray[np.int64], int]:
     """Return where every ``_STEP``-th line of samples begins (and the end), and their number."""
     offsets = [head.n_bytes]
     n_lines, at, end = 0, head.n_bytes, head.n_bytes
+    begun = head.n_bytes  # where the line begins that is being read
     blank = 0  # lines at the end that hold nothing
     with file.open("rb") as opened:
         opened.seek(at)
         while content := opened.read(_CHUNK):
             breaks = np.flatnonzero(np.frombuffer(content, dtype=np.uint8) == 10)
+            ends = np.concatenate(([begun], at + breaks + 1, [at + len(content)]))
+            refuse_above("line_bytes", np.diff(ends).max(), "bytes in a line", f"the file {file}")
+            begun = int(ends[-2])
             steps = np.arange(-n_lines % _STEP or _STEP, len(breaks) + 1, _STEP) - 1
             offsets += (at + breaks[steps] + 1).tolist()
             kept = content.rstrip(b"\r\n \t")

@@ -25,6 +25,7 @@ from typing_extensions import override
 from data_prep.errors import DataError
 from data_prep.io.formats.base import RecordingFormat
 from data_prep.io.frames import at_rate, frames_around
+from data_prep.io.limits import current, quoted, refuse_above
 from data_prep.io.record import MILLIVOLT
 from data_prep.io.recording import Recording
 
@@ -35,6 +36,7 @@ _WIDTHS: Final = {
     "digital_high": 8, "filter": 80, "samples": 8, "reserved": 32,
 }  # fmt: skip
 _NOTES: Final = "edf annotations"
+_SHORTEST_RECORD_S: Final = 1e-6
 _KIND = re.compile(r"(?:(?:ecg|ekg|lead)[ _-]+)+", re.IGNORECASE)
 
 
@@ -144,29 +146,40 @@ class EdfRecording(Recording):
         onsets = self._onsets
         if onsets is None:
             return np.arange(self._header.n_frames, dtype=np.int64) * self._rate
-        frames = (onsets - onsets[0]) / self._header.frame_s
+        header = self._header
+        frames = (onsets - onsets[0]) / header.frame_s
+        paused = (frames[-1] + 1 - header.n_frames) * self._rate
+        refuse_above("gap_samples", paused, "samples in pauses", f"the file {self._file}")
+        if frames.min() < -1 or frames.max() > frames[-1] + 1:
+            raise self._out_of_order()
         places = np.rint(frames * self._rate).astype(np.int64)
         # Clocks are rounded: what is off by less than a sample is no pause.
         near = np.abs(np.diff(places) - self._rate) <= 1
         if (np.diff(places) < self._rate - 1).any():
-            raise DataError(
-                f"the data records of {self._file} must follow each other in time; they do not"
-            )
+            raise self._out_of_order()
+        parts = len(places) - int(near.sum())
+        refuse_above("parts", parts, "parts between pauses", f"the file {self._file}")
         pauses = np.where(near, 0, np.diff(places) - self._rate)
         places = np.arange(len(places)) * self._rate
         places[1:] += np.cumsum(pauses)
         return places
 
+    def _out_of_order(self) -> DataError:
+        return DataError(
+            f"the data records of {self._file} must follow each other in time; they do not"
+        )
+
     def _read_onsets(self) -> NDArray[np.float64]:
         """Return when each data record of an interrupted recording begins, in seconds."""
         notes = next((s for s in self._header.signals if s.label.casefold() == _NOTES), None)
         n_frames = self._header.n_frames
+        longest = int(current().number_characters)
         onsets = np.empty(n_frames)
         for first in range(0, n_frames if notes else 0, 1024):
             assert notes is not None
             frames = self._frames(first, min(first + 1024, n_frames))
             for row, frame in enumerate(frames[:, notes.first : notes.first + notes.samples]):
-                text = frame.tobytes().partition(b"\x14")[0]
+                text = frame[:longest].tobytes().partition(b"\x14")[0]
                 try:
                     onsets[first + row] = float(text)
                 except ValueError:
@@ -199,6 +212,7 @@ def _header(file: Path) -> _Header:
         with file.open("rb") as opened:
             fixed = opened.read(_FIXED)
             n_signals = _number(file, fixed[252:256], "a number of signals", whole=True)
+            refuse_above("leads", n_signals, "signals", f"the file {file}")
             if len(fixed) < _FIXED or not fixed.startswith(b"0       ") or not n_signals > 0:
                 raise DataError(f"the file {file} must begin with an EDF header; it does not")
             rest = opened.read(int(n_signals) * _FIXED)
@@ -214,12 +228,15 @@ def _header(file: Path) -> _Header:
         )
     signals = _signals(file, rest, n_signals)
     width = sum(signal.samples for signal in signals)
+    refuse_above("record_samples", width, "samples in a data record", f"the file {file}")
     n_frames = int(_number(file, fixed[236:244], "a number of data records", whole=True))
+    refuse_above("records", n_frames, "data records", f"the file {file}")
     frame_s = _number(file, fixed[244:252], "the duration of a data record")
     there = (size - start) // (2 * width)
     if n_frames == -1:  # the recorder did not come to say it
         n_frames = there
-    if n_frames < 1 or frame_s <= 0:
+        refuse_above("records", n_frames, "data records", f"the file {file}")
+    if n_frames < 1 or not _SHORTEST_RECORD_S <= frame_s <= current().longest_s:
         raise DataError(
             f"the file {file} must hold data records of some seconds; its header says {n_frames} "
             f"of {frame_s:g} s"
@@ -253,9 +270,11 @@ def _signals(file: Path, content: bytes, n_signals: int) -> tuple[_Signal, ...]:
         if samples < 1 or digital_low == digital_high or low == high:
             raise DataError(
                 f"signal {label} of {file} must have samples and a range; its header says "
-                f"{samples} samples, {low:g} to {high:g} for {digital_low:g} to {digital_high:g}"
+                f"{samples:g} samples, {low:g} to {high:g} for {digital_low:g} to {digital_high:g}"
             )
         gain = (high - low) / (digital_high - digital_low)
+        largest = max(map(abs, (low, high, digital_low, digital_high, gain, 1 / gain)))
+        refuse_above("steps", largest, f"in the range of {label}", f"the file {file}")
         signals.append(
             _Signal(
                 label=label, unit=_text(fields["unit"][k]), gain=gain,
@@ -277,7 +296,7 @@ def _number(file: Path, field: bytes, what: str, *, whole: bool = False) -> floa
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or (whole and value != int(value)) or "_" in text:
-        raise DataError(f"the header of {file} must give {what}; got {text!r}")
+        raise DataError(f"the header of {file} must give {what}; got {quoted(text)}")
     return value
 
 
