@@ -1,6 +1,7 @@
 """Recordings that lie about themselves: small files, each with something that must be refused."""
 
 import os
+import shutil
 
 import numpy as np
 from recordings import write_edf
@@ -17,15 +18,15 @@ def _trace(n_leads=2, seconds=SECONDS):
     return np.stack([beat * scale for scale in (1.0, -0.6)[:n_leads]], axis=1)
 
 
-def _record(folder, name="r"):
-    """Write a good record with beats of two classes in ``folder``; return it."""
+def good_record(folder, name="r"):
+    """Write a good record with beats of three classes in ``folder``; return it."""
     from data_prep.io.record import write_annotations, write_record
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     write_record(path, signal=_trace(), fs_hz=FS_HZ, leads=("MLII", "V1"))
     peaks = np.arange(125, SECONDS * FS_HZ, FS_HZ)
-    symbols = ["V" if k % 5 == 4 else "N" for k in range(len(peaks))]
+    symbols = [{3: "A", 4: "V"}.get(k % 5, "N") for k in range(len(peaks))]
     write_annotations(path, "atr", samples=peaks, symbols=symbols, fs_hz=FS_HZ)
     return path
 
@@ -34,7 +35,7 @@ def _header(old, new, *, every=False):
     """Return what writes a record whose header has ``new`` for the (first) ``old``."""
 
     def make(folder):
-        path = _record(folder)
+        path = good_record(folder)
         file = path.with_suffix(".hea")
         text = file.read_text()
         assert old in text, text
@@ -46,7 +47,7 @@ def _header(old, new, *, every=False):
 
 def _header_text(text):
     def make(folder):
-        path = _record(folder)
+        path = good_record(folder)
         path.with_suffix(".hea").write_text(text)
         return path
 
@@ -57,12 +58,11 @@ def _parts(lines, n_frames):
     """Return what writes a record of two good parts, ``p`` and ``q``, and of these lines."""
 
     def make(folder):
-        _record(folder, "p")
-        _record(folder, "q")
+        good_record(folder, "p")
+        good_record(folder, "q")
         own = lines() if callable(lines) else lines
         (folder / "r.hea").write_text(f"r/{len(own)} 2 {FS_HZ} {n_frames}\n" + "\n".join(own))
-        (folder / "p.atr").replace(folder / "r.atr")
-        (folder / "q.atr").unlink()
+        shutil.copy(folder / "p.atr", folder / "r.atr")
         return folder / "r"
 
     return make
@@ -72,7 +72,7 @@ def _flac(n_samples, n_said):
     def make(folder):
         import soundfile
 
-        path = _record(folder)
+        path = good_record(folder)
         silence = np.zeros(n_samples, dtype=np.int16)
         soundfile.write(str(folder / "r.dat"), silence, FS_HZ, format="FLAC", subtype="PCM_16")
         line = "r.dat 516 200/mV 16 0 0 0 0 MLII"
@@ -103,7 +103,7 @@ def _skip(frames):
 
 def _notes(content):
     def make(folder):
-        path = _record(folder)
+        path = good_record(folder)
         path.with_suffix(".atr").write_bytes(content() if callable(content) else content)
         return path
 
@@ -112,7 +112,7 @@ def _notes(content):
 
 def _table(content):
     def make(folder):
-        path = _record(folder)
+        path = good_record(folder)
         path.with_suffix(".atr").unlink()
         path.with_name("r.atr.csv").write_text(content() if callable(content) else content)
         return path
@@ -127,7 +127,7 @@ def _long_table(folder):
 
 
 def _long_notes(folder):
-    path = _record(folder)
+    path = good_record(folder)
     os.truncate(path.with_suffix(".atr"), 60_000_000)
     return path
 

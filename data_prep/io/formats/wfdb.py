@@ -77,9 +77,11 @@ class _Wfdb(RecordingFormat):
     @override
     def find(self, folder: Path) -> list[Path]:
         paths = sorted(self.stem(file) for file in folder.rglob("*.hea"))
-        # The parts of a record in several parts are no records of their own.
-        parts = {path.with_name(name) for path in paths for name in segment_names(path)}
-        return [path for path in paths if path not in parts]
+        # The parts of a record in several parts are no records of their own; one that has parts
+        # itself is none, whoever names it, and is refused where it is opened.
+        names = {path: segment_names(path) for path in paths}
+        parts = {path.with_name(name) for path in paths for name in names[path]}
+        return [path for path in paths if path not in parts or names[path]]
 
     @override
     def stem(self, path: Path) -> Path:

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hostile_recordings import CASES, LONG
-from hostile_trials import REFERENCE, assert_refused, outcomes
+from hostile_recordings import CASES, LONG, good_record
+from hostile_trials import NEIGHBOURS, REFERENCE, assert_refused, outcomes
 
 from data_prep.errors import DataError
 from data_prep.io.formats import open_recording
@@ -27,6 +27,14 @@ def refusals(tmp_path_factory):
 @pytest.mark.parametrize("case", SHORT)
 def test_a_recording_that_lies_costs_one_line(refusals, case):
     assert_refused(refusals[case])
+
+
+def test_their_neighbours_alone_can_be_prepared(tmp_path):
+    for name in NEIGHBOURS:
+        good_record(tmp_path / "in", name)
+    given = ["prepare", "wfdb", "--records", str(tmp_path / "in"), "--out", str(tmp_path / "store")]
+    result = CliRunner().invoke(main, given)
+    assert result.exit_code == 0, result.stderr
 
 
 def test_limits_are_changed_by_name():
