@@ -33,6 +33,9 @@ _NEUROKIT: Final[dict[str, Any]] = {
     "corner_hz": 0.5, "hum_hz": 50, "smooth_s": 0.1, "average_s": 0.75, "threshold": 1.5,
     "least_length": 0.4, "delay_s": 0.3,
 }  # fmt: skip
+# A page has the whole recording in memory, and the window of every beat: a week of beats, and a
+# gibibyte of signal.
+_PAGE_LIMITS: Final = {"annotations": 1_000_000, "table_bytes": 50_000_000, "values": 1 << 28}
 _THRESHOLD_S: Final = {"apart": 0.3, "missed": 0.25}
 
 
@@ -53,7 +56,7 @@ def rules(spec: BeatSpec) -> dict[str, Any]:
         "largest_mv": blocks._LARGEST_MV,
         "millivolt": dict(MILLIVOLT),
         "rates_hz": [limits.current().slowest_hz, limits.current().fastest_hz],
-        "limits": dataclasses.asdict(limits.current()),
+        "limits": {**dataclasses.asdict(limits.current()), **_PAGE_LIMITS},
         "symbols": annotation_symbols(),
         "beat_symbols": "".join(sorted(BEAT_SYMBOLS)),
     }

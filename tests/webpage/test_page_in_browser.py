@@ -145,6 +145,20 @@ def test_names_are_shown_as_text(tab, folder):
         ("a.hea", b"a 1 360 1000\na.dat 16 200 16 0 0 0 0 MLII\n", "a.dat: drop both"),
         ("a.hea", b"a/3 1 360 1000\n", "several parts"),
         ("a.hea", b"a 1 360 1000\na.dat 508 200 16 0 0 0 0 MLII\n", "signals of format"),
+        ("a.hea", b"a 1 360 1000\na.dat 16:1000000000 200 16 0 0 0 0 MLII\n", "signals of format"),
+        ("a.hea", b"a 1 360 -9\na.dat 16 200 16 0 0 0 0 MLII\n", "numbers below 0"),
+        ("a.hea", b"a 1 360 9e99\na.dat 16 200 16 0 0 0 0 MLII\n", "a number of samples"),
+        ("a.hea", b"a 1 360 " + b"7" * 5000 + b"\n", "at most 18 digits"),
+        ("a.hea", b"a 9000 360\n" + b"a.dat 16\n" * 9000, "at most 1,024 leads"),
+        ("a.hea", b"a 1 360\na.dat 16 9e99 16 0 0 0 0 MLII\n", "steps in gain"),
+        ("a.hea", b"a 1 360\na.dat 16 " + b"1" * 9000 + b"x\n", "in a format or gain"),
+        ("a.hea", b"a 1 360\na.dat 16 200 16 0 0 0 0 " + b"M" * 9000, "in a lead's name"),
+        ("a.hea", b"a 1 360\na.dat 16 200 16 0 0 0 0 " + b"M" * 99000, "in a line"),
+        ("a.hea", b"a 1 360\n" + b"# nothing\n" * 500_000, "4,194,304 bytes"),
+        ("a.csv", b"time" + b",a" * 9000 + b"\n0,1\n0.01,2\n", "at most 1,024 columns"),
+        ("a.csv", b"t,M" + b" " * 30_000 + b"((mV)\n0,1\n0.01,2\n", "in a column's name"),
+        ("a.csv", b"time,MLII (mV)\n0,1\n0.01,2\n" + b"3" * 10**8, "characters in a line"),
+        ("a.csv", b"time,MLII (mV)\n0,1\n9e99,2\n0.02,3\n", "evenly spaced"),
     ],
 )
 def test_what_it_cannot_use_is_said_in_one_line(tab, folder, tmp_path, name, content, phrase):
@@ -155,6 +169,51 @@ def test_what_it_cannot_use_is_said_in_one_line(tab, folder, tmp_path, name, con
     said = tab.evaluate("document.getElementById('error').textContent")
     assert phrase in said
     assert "went wrong" not in said
+
+
+def _word(code, value=0):
+    return ((code << 10) | value).to_bytes(2, "little")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "phrase"),
+    [
+        ("w.atr", _word(22) * 1_000_000 + b"\0\0", "at most 1,000 annotations at one time"),
+        ("w.atr", _word(1, 1) * 1_100_000 + b"\0\0", "at most 1,000,000 annotations"),
+        ("w.atr", bytes(60_000_000), "at most 50,000,000 bytes"),
+        ("w.atr", _word(1, 9) + _word(63, 1023) + b"abc", "must end with an end mark"),
+        ("b.csv", b"sample,class\n" + b"9,N\n" * 900_000, "annotations at one time"),
+        ("b.csv", b"sample,class\n" + b"9" * 99_000 + b",N\n", "characters in a line"),
+        ("b.csv", b"sample,class\n9e99,N\n", "must lie within"),
+        ("b.csv", b"sample,class\n-1,N\n", "must be numbers"),
+    ],
+    ids=range(8),
+)
+def test_beats_that_it_cannot_use_are_said_in_one_line(
+    tab, folder, tmp_path, name, content, phrase
+):
+    tab.open((folder / "usual.html").as_uri())
+    (tmp_path / name).write_bytes(content)
+    tab.give_files("#files", [folder / "w.hea", folder / "w.dat", tmp_path / name])
+    tab.until("!document.getElementById('error').hidden")
+    said = tab.evaluate("document.getElementById('error').textContent")
+    assert phrase in said
+    assert "went wrong" not in said
+
+
+def test_a_hundred_thousand_beats_in_seconds_are_counted_and_some_drawn(tab, folder, tmp_path):
+    signal = ectopic_signal(np.random.default_rng(3), fs_hz=20_000.0, seconds=20)[0]
+    write_record(tmp_path / "d", signal=signal, fs_hz=20_000.0, leads=("MLII", "V1"), fmt="16")
+    rows = "\n".join(f"{4 * k},N" for k in range(100_000))
+    (tmp_path / "beats.csv").write_text(f"sample,class\n{rows}\n")
+    tab.open((folder / "usual.html").as_uri())
+    table = drop(tab, tmp_path / "d.hea", tmp_path / "d.dat", tmp_path / "beats.csv")
+    assert table.count("\n") == 100_001
+    assert tab.evaluate("document.querySelectorAll('#strip .beat').length") <= 600
+    assert "more beats in these ten seconds" in tab.evaluate(
+        "document.getElementById('strip').textContent"
+    )
+    assert tab.errors == []
 
 
 def as_others_write_it(text):

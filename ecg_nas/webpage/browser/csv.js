@@ -1,6 +1,6 @@
 // Recordings and beats in text files, one line a sample or a beat, as data_prep/io/formats/csv.py reads them.
 
-import { InputError, inMillivolt, refuseRate } from "./wfdb.js";
+import { InputError, inMillivolt, refuseAbove, refuseCrowd, refuseRate } from "./wfdb.js";
 
 const TIMES = new Set([
   "time", "t", "elapsed time", "times", "seconds", "time_s", "timestamp",
@@ -12,7 +12,6 @@ const MISSING = new Set([
 ]);
 const PIECE = 1 << 24;
 const HEAD = 1 << 16;
-const LONGEST_LINE = 1 << 20;
 const OTHER_RATE = 0.01; // times that tell a rate so far from the asked one deny it
 const SECONDS = { s: 1, sec: 1, second: 1, seconds: 1, ms: 1e-3 };
 const OF_BEATS = /^(sample|samples|time|time_s|until_s|class|symbol|p_.*)$/;
@@ -22,7 +21,7 @@ function cells(line, separator) {
 }
 
 /** Read the head of a text file: {separator, columns: [{name, unit}], count (of lines)}. */
-function headOf(lines, name) {
+function headOf(lines, name, limits) {
   const first = lines[0].replace(/^\ufeff/, "");
   const counts = [",", ";", "\t"].map((one) => first.split(one).length);
   const separator = [",", ";", "\t"][counts.indexOf(Math.max(...counts))];
@@ -30,7 +29,9 @@ function headOf(lines, name) {
   if (names.every((cell) => !cell) || names.some((cell) => cell && !Number.isNaN(Number(cell)))) {
     throw new InputError(`the first line of ${name} must name the columns, as in time,MLII (mV)`);
   }
+  refuseAbove(limits, "leads", names.length, "columns", name);
   const columns = names.map((cell) => {
+    refuseAbove(limits, "name_characters", cell.length, "characters in a column's name", name);
     const found = /^(.*?)\s*[([]([^()[\]]*)[)\]]$/.exec(cell);
     return found ? { name: found[1], unit: found[2].trim() } : { name: cell, unit: "" };
   });
@@ -48,7 +49,7 @@ function headOf(lines, name) {
 }
 
 /** Yield {lines, share}, piece by piece: a day of samples is more text than a string can hold. */
-async function* piecesOf(file) {
+async function* piecesOf(file, limits) {
   const decoder = new TextDecoder();
   let rest = "";
   for (let at = 0; at < file.size; at += PIECE) {
@@ -56,10 +57,18 @@ async function* piecesOf(file) {
     const text = rest + decoder.decode(bytes, { stream: at + PIECE < file.size });
     const lines = text.split(/\r?\n/);
     rest = lines.pop();
-    if (text.includes("\0") || rest.length > LONGEST_LINE) throw noText(file.name);
+    if (text.includes("\0")) throw noText(file.name);
+    refuseLong(lines, file.name, limits);
+    refuseLong([rest], file.name, limits);
     yield { lines, share: at / file.size };
   }
   if (rest) yield { lines: [rest], share: 1 };
+}
+
+function refuseLong(lines, name, limits) {
+  let longest = 0;
+  for (const line of lines) longest = Math.max(longest, line.length);
+  refuseAbove(limits, "line_bytes", longest, "characters in a line", name);
 }
 
 const noText = (name) => new InputError(`${name} must be text with a line a sample; it is not`);
@@ -72,15 +81,18 @@ export function holdsBeats(head) {
 }
 
 /** Read beats from a text file: {samples} or {timesS}; rows of class "~" are no beats. */
-export function readBeatTable(text, name) {
+export function readBeatTable(text, name, limits) {
   const lines = text.trimEnd().split(/\r?\n/);
-  const { separator, columns } = headOf([lines[0], "0"], name);
+  refuseAbove(limits, "annotations", lines.length - 1, "beats", name);
+  refuseLong(lines, name, limits);
+  const { separator, columns } = headOf([lines[0], "0"], name, limits);
   const names = columns.map((column) => column.name.toLowerCase());
   const bySample = names.findIndex((cell) => cell.startsWith("sample"));
   const place = bySample >= 0 ? bySample : names.findIndex((cell) => cell.startsWith("time"));
   const kind = names.indexOf("class");
   const rows = lines.slice(1).map((line) => cells(line, separator));
   const values = rows.filter((row) => row[kind] !== "~").map((row) => Number(row[place] || NaN));
+  refuseCrowd(Float64Array.from(values), name, limits);
   const bad = values.findIndex((value) => !(value >= 0));
   if (bad >= 0) throw new InputError(`the beats of ${name} must be numbers; row ${bad + 1} is not`);
   return bySample >= 0 ? { samples: values } : { timesS: values };
@@ -92,10 +104,10 @@ export function readBeatTable(text, name) {
  */
 export async function readTable(file, asked, rules, progress) {
   const { name } = file;
-  const { millivolt, rates_hz: rates } = rules;
+  const { millivolt, rates_hz: rates, limits } = rules;
   const head = (await file.slice(0, HEAD).text()).split(/\r?\n/);
   if (head.length < 2 || head[0].includes("\0")) throw noText(name);
-  const { separator, columns, count } = headOf(head, name);
+  const { separator, columns, count } = headOf(head, name, limits);
   const lower = columns.map((column) => column.name.toLowerCase());
   const time = lower.findIndex((cell) => TIMES.has(cell));
   const { places, scales } = leadsOf(columns, lower, time, { name, asked, millivolt });
@@ -116,8 +128,10 @@ export async function readTable(file, asked, rules, progress) {
     times.push(time >= 0 ? (numberOf(row[time], separator) ?? NaN) : NaN);
   };
   let [number, blank] = [0, 0];
-  for await (const { lines, share } of piecesOf(file)) {
+  for await (const { lines, share } of piecesOf(file, limits)) {
     await progress(share);
+    const values = (number + lines.length) * leads.length;
+    refuseAbove(limits, "values", values, "samples of leads", name);
     for (const line of lines) {
       number++;
       if (number <= count) continue;

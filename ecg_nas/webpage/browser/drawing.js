@@ -8,6 +8,7 @@ const MM_PER_S = 25;
 const MM_PER_MV = 10;
 const [LEFT, RIGHT] = [15, 5];
 const LINE_S = 10;
+const MOST_BEATS = 200; // of a line: more than a heart can, and no eye tells them apart
 const [LEAST, MOST] = [[15, 10], [40, 40]];
 
 /** Return an SVG element with attributes and, as text or elements, content. */
@@ -105,7 +106,8 @@ export function strip(shown, startS, lines, picked, onBeat) {
     const drawing = svg("svg", {
       viewBox: `0 0 ${width} ${height + 13}`, width: `${width}mm`, role: "img",
       "aria-label": `${shown.names.join(", ")} from ${clock(fromS)} to ${clock(toS)}`,
-    }, ...line(shown, place, picked, onBeat));
+    });
+    for (const element of line(shown, place, picked, onBeat)) drawing.append(element);
     out.push(drawing);
   }
   return out;
@@ -134,7 +136,8 @@ function line(shown, { fromS, toS, top, height, width, bands, number }, picked, 
       "fill-opacity": 0.14,
     }));
   }
-  const beats = shown.beats.filter((beat) => beat.timeS >= fromS && beat.timeS < toS);
+  const all = shown.beats.filter((beat) => beat.timeS >= fromS && beat.timeS < toS);
+  const beats = all.slice(0, MOST_BEATS);
   const traces = svg("g", {
     "clip-path": `url(#${clip})`, fill: "none", stroke: "#1f2933", "stroke-width": 0.25,
     "stroke-linejoin": "round",
@@ -174,6 +177,10 @@ function line(shown, { fromS, toS, top, height, width, bands, number }, picked, 
     mark.addEventListener("click", () => onBeat(beat));
     out.push(mark);
   }
+  if (all.length > MOST_BEATS) {
+    const rest = (all.length - MOST_BEATS).toLocaleString("en");
+    out.push(write(LEFT, bottom + 11.6, `and ${rest} more beats in these ten seconds`));
+  }
   return out;
 }
 
@@ -200,10 +207,16 @@ export function overview(shown, startS, lengthS, onTime) {
   drawing.append(svg("rect", {
     x: left, y: 0, width: width - left - 5, height, fill: "#f4f6f8",
   }));
+  // Stretches that touch at this size are one: there may be many thousands.
+  const seen = [];
   for (const [start, stop] of shown.lost) {
-    drawing.append(svg("rect", {
-      x: x(start), y: 0, width: Math.max(x(stop) - x(start), 0.2), height, fill: "#c5ccd3",
-    }));
+    const [left, right] = [x(start), Math.max(x(stop), x(start) + 0.2)];
+    const last = seen[seen.length - 1];
+    if (last && left <= last[1] + 0.05) last[1] = Math.max(last[1], right);
+    else seen.push([left, right]);
+  }
+  for (const [from, to] of seen) {
+    drawing.append(svg("rect", { x: from, y: 0, width: to - from, height, fill: "#c5ccd3" }));
   }
   kinds.forEach((kind, row) => {
     const y = row * lane;

@@ -2,7 +2,7 @@
 
 import { holdsBeats, readBeatTable, readTable } from "./csv.js";
 import { rint } from "./numbers.js";
-import { InputError, readBeats, readHeader, readSignals } from "./wfdb.js";
+import { InputError, readBeats, readHeader, readSignals, refuseAbove } from "./wfdb.js";
 
 const bytesOf = async (file) => new Uint8Array(await file.arrayBuffer());
 const stem = (file) => file.name.replace(/\.[^.]*$/, "");
@@ -36,6 +36,8 @@ export async function readFiles(files, asked, rules, progress) {
     );
   }
   const n = recording.leads[0].signal.length;
+  const { limits } = rules;
+  refuseAbove(limits, "longest_s", n / recording.fsHz, "seconds", recording.name);
   if (n < recording.fsHz) throw new InputError(`${recording.name} must last a second or longer`);
   const table = tables.find((file) => !signals.includes(file));
   const notes = files.filter((file) => !known.has(file));
@@ -43,13 +45,17 @@ export async function readFiles(files, asked, rules, progress) {
     throw new InputError("the beats must come from one file; drop one annotation file only");
   }
   let beats = null;
-  if (table) beats = ofTable(await table.text(), table.name, recording);
-  else if (notes.length) beats = await ofNotes(notes[0], recording, rules);
+  if (table) {
+    refuseAbove(limits, "table_bytes", table.size, "bytes", table.name);
+    beats = ofTable(await table.text(), table.name, recording, limits);
+  }
+  if (notes.length) beats = await ofNotes(notes[0], recording, rules);
   return { ...recording, beats };
 }
 
 async function readRecord(file, files, known, rules) {
-  const header = readHeader(await file.text(), file.name, rules.rates_hz);
+  refuseAbove(rules.limits, "header_bytes", file.size, "bytes", file.name);
+  const header = readHeader(await file.text(), file.name, rules);
   const leads = await readSignals(header, async (name) => {
     const found = files.find((one) => one.name === name);
     if (!found) {
@@ -57,19 +63,18 @@ async function readRecord(file, files, known, rules) {
     }
     known.add(found);
     return bytesOf(found);
-  }, rules.millivolt);
+  }, rules);
   return { name: stem(file), fsHz: header.fsHz, leads };
 }
 
-function ofTable(text, name, recording) {
-  const { samples, timesS } = readBeatTable(text, name);
+function ofTable(text, name, recording, limits) {
+  const { samples, timesS } = readBeatTable(text, name, limits);
   return inOrder(samples || timesS.map((time) => rint(time * recording.fsHz)), name, recording);
 }
 
 async function ofNotes(file, recording, rules) {
-  const { samples, fsHz } = readBeats(
-    await bytesOf(file), file.name, rules.symbols, rules.beat_symbols,
-  );
+  refuseAbove(rules.limits, "annotation_bytes", file.size, "bytes", file.name);
+  const { samples, fsHz } = readBeats(await bytesOf(file), file.name, rules);
   const change = recording.fsHz / (fsHz || recording.fsHz);
   return inOrder(samples.map((sample) => rint(sample * change)), file.name, recording);
 }

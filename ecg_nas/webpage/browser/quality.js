@@ -58,9 +58,13 @@ export function spans(segments, leads, needed) {
   return out;
 }
 
-/** Tell which of the ascending times lie in one of the spans. */
+/** Tell which of the ascending times lie in one of the spans, which ascend and do not overlap. */
 export function inside(timesS, where) {
-  return timesS.map((time) => where.some(([start, stop]) => time >= start && time < stop));
+  let at = 0;
+  return timesS.map((time) => {
+    while (at < where.length && where[at][1] <= time) at++;
+    return at < where.length && time >= where[at][0];
+  });
 }
 
 /** Cut a lead into windows on a grid of time; what fills none at the end goes on. */

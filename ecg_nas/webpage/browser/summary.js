@@ -5,8 +5,12 @@ export function summarise(result, durationS, rules) {
   const { classes } = rules;
   const { beats, lost, partly } = result;
   const counts = classes.map((_, k) => beats.filter((beat) => beat.called === k).length);
-  const gap = (timeS) => lost.filter(([, stop]) => stop <= timeS).length;
-  const gaps = beats.map((beat) => gap(beat.timeS));
+  // Both ascend.
+  let ended = 0;
+  const gaps = beats.map((beat) => {
+    while (ended < lost.length && lost[ended][1] <= beat.timeS) ended++;
+    return ended;
+  });
   let [sum, number, pause] = [0, 0, null];
   for (let k = 1; k < beats.length; k++) {
     if (gaps[k] !== gaps[k - 1]) continue;

@@ -33,9 +33,22 @@ export function refuseRate(fsHz, [lowest, highest], name) {
   );
 }
 
-/** Read a header whose rate is within `rates`; return {fsHz, samples, leads}. */
-export function readHeader(text, name, rates) {
+/** Refuse more than the limit of this name, as data_prep/io/limits.py. */
+export function refuseAbove(limits, limit, value, what, name) {
+  if (value <= limits[limit]) return;
+  const most = limits[limit].toLocaleString("en");
+  throw new InputError(`${name} must have at most ${most} ${what}; it has ${value.toLocaleString("en")}`);
+}
+
+function wholeNumber(text, what, name) {
+  if (/^[-+]?\d{1,18}$/.test(text)) return Number(text);
+  throw new InputError(`${name} must give ${what} of at most 18 digits; it gives ${text.slice(0, 60)}`);
+}
+
+/** Read a header whose rate is within `rates_hz`; return {fsHz, samples, leads}. */
+export function readHeader(text, name, { rates_hz: rates, limits }) {
   const lines = text.split(/\r?\n/).map((line) => line.trim());
+  for (const line of lines) refuseAbove(limits, "line_bytes", line.length, "characters in a line", name);
   const kept = lines.filter((line) => line && !line.startsWith("#"));
   const [record, ...rest] = kept;
   const fields = (record || "").split(/\s+/);
@@ -45,19 +58,24 @@ export function readHeader(text, name, rates) {
   if (fields[0].includes("/")) {
     throw new InputError(`${name} is a record in several parts, which ecg-nas classify reads`);
   }
-  const rate = fields.length > 2 ? RATE.exec(fields[2]) : ["", "250"];
+  const given = fields[2] ?? "250";
+  const rate = given.length <= limits.number_characters ? RATE.exec(given) : null;
   const fsHz = rate ? Number(rate[1]) : NaN;
   refuseRate(fsHz, rates, name);
-  const samples = fields.length > 3 ? Number(fields[3]) : 0;
-  const count = Number(fields[1]);
+  const samples = fields.length > 3 ? wholeNumber(fields[3], "a number of samples", name) : 0;
+  const count = wholeNumber(fields[1], "a number of leads", name);
+  refuseAbove(limits, "leads", count, "leads", name);
+  if (samples < 0) throw new InputError(`${name} must not give numbers below 0; it gives ${samples}`);
   if (count === 0 || rest.length < count) {
     throw new InputError(`${name} must have a line for each of its leads, and at least one`);
   }
-  return { fsHz, samples, leads: rest.slice(0, count).map((line) => leadOf(line, name)) };
+  return { fsHz, samples, leads: rest.slice(0, count).map((line) => leadOf(line, name, limits)) };
 }
 
-function leadOf(line, name) {
+function leadOf(line, name, limits) {
   const fields = line.split(/\s+/);
+  const longest = Math.max(fields[1]?.length ?? 0, fields[2]?.length ?? 0);
+  refuseAbove(limits, "number_characters", longest, "characters in a format or gain", name);
   const form = /^(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?$/.exec(fields[1] || "");
   const gain = GAIN.exec(fields[2] || "200");
   if (!form || !gain) throw new InputError(`${name} must give each lead a format and a gain`);
@@ -67,15 +85,21 @@ function leadOf(line, name) {
         "ecg-nas classify reads others",
     );
   }
-  const zero = fields.length > 4 ? Number(fields[4]) : 0;
+  const zero = fields.length > 4 ? wholeNumber(fields[4], "a zero of each lead", name) : 0;
+  const steps = Number(gain[1]) || 200;
+  const base = gain[2] === undefined ? zero : Number(gain[2]);
+  const largest = Math.max(Math.abs(steps), 1 / Math.abs(steps), Math.abs(base));
+  refuseAbove(limits, "steps", largest, "steps in gain and baseline", name);
+  const label = fields.length > 8 ? line.split(/\s+/).slice(8).join(" ") : "unnamed";
+  refuseAbove(limits, "name_characters", label.length, "characters in a lead's name", name);
   return {
     file: fields[0],
     format: Number(form[1]),
     offset: Number(form[4] || 0),
-    gain: Number(gain[1]) || 200,
-    base: gain[2] === undefined ? zero : Number(gain[2]),
+    gain: steps,
+    base,
     unit: gain[3] || "mV",
-    name: fields.length > 8 ? line.split(/\s+/).slice(8).join(" ") : "unnamed",
+    name: label,
   };
 }
 
@@ -83,7 +107,7 @@ function leadOf(line, name) {
  * Read the leads of a record that are voltages: [{name, signal}], in mV.
  * `bytesOf(name)` gives the content of a signal file.
  */
-export async function readSignals(header, bytesOf, millivolt) {
+export async function readSignals(header, bytesOf, { millivolt, limits }) {
   const scales = header.leads.map((lead) => inMillivolt(lead.unit, millivolt));
   const wanted = header.leads.filter((_, k) => scales[k] !== undefined);
   if (wanted.length === 0) {
@@ -103,6 +127,7 @@ export async function readSignals(header, bytesOf, millivolt) {
     if (whole === 0 || bytes.length < WIDTH[format].bytes(whole * leads.length)) {
       throw new InputError(`the signal file ${file} is shorter than its header says`);
     }
+    refuseAbove(limits, "values", whole * wanted.length, "samples of leads", file);
     leads.forEach((lead, place) => {
       const at = header.leads.indexOf(lead);
       if (scales[at] === undefined) return;
@@ -143,10 +168,20 @@ function decode(bytes, leads, place, samples, { format, gain, base }, scale) {
   return out;
 }
 
+/** Refuse annotations too many, or too many of them at one time, of these positions. */
+export function refuseCrowd(positions, name, limits) {
+  refuseAbove(limits, "annotations", positions.length, "annotations", name);
+  const most = limits.at_one_time;
+  const ordered = positions.sort();
+  let alike = 0;
+  for (let k = most; k < ordered.length; k++) alike += ordered[k] === ordered[k - most];
+  if (alike) refuseAbove(limits, "at_one_time", most + alike, "annotations at one time", name);
+}
+
 const [SKIP, COUNT, SUBTYPE, CHANNEL, AUX, NOTE] = [59, 60, 61, 62, 63, 22];
 
 /** Read the beats of an annotation file: {samples, fsHz}; fsHz is null if it does not say. */
-export function readBeats(bytes, name, symbolOf, beatSymbols) {
+export function readBeats(bytes, name, { symbols: symbolOf, beat_symbols: beatSymbols, limits }) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const samples = [];
   const defined = {};
@@ -157,11 +192,21 @@ export function readBeats(bytes, name, symbolOf, beatSymbols) {
       defining = text === "## annotation type definitions";
       const rate = /^## time resolution: (\d+\.?\d*)$/.exec(text);
       if (rate) fsHz = Number(rate[1]);
+      if (fsHz) {
+        const away = Math.max(fsHz, 1 / fsHz);
+        refuseAbove(limits, "annotation_hz", away, "positions a second (or back)", name);
+      }
       return;
     }
     const definition = defining && code === NOTE ? /^(\d+) (\S+) .*$/.exec(text) : null;
-    if (definition) defined[definition[1]] = definition[2];
-    else if (code !== 0) samples.push([time, code]);
+    if (definition) {
+      const { length } = definition[2];
+      refuseAbove(limits, "symbol_characters", length, "characters in a symbol", name);
+      defined[definition[1]] = definition[2];
+    } else if (code !== 0) {
+      samples.push([time, code]);
+      refuseAbove(limits, "annotations", samples.length, "annotations", name);
+    }
   };
   for (;;) {
     if (place + 2 > bytes.length) throw new InputError(`${name} must end with an end mark`);
@@ -174,7 +219,8 @@ export function readBeats(bytes, name, symbolOf, beatSymbols) {
       place += 4;
     } else if (kind === AUX) {
       const text = bytes.subarray(place, place + value);
-      entry.text = String.fromCharCode(...text).replace(/\0+$/, "");
+      if (text.length < value) throw new InputError(`${name} must end with an end mark`);
+      entry.text = Array.from(text, (code) => String.fromCharCode(code)).join("").replace(/\0+$/, "");
       place += value + (value % 2);
     } else if (![COUNT, SUBTYPE, CHANNEL].includes(kind)) {
       take(entry);
@@ -183,6 +229,7 @@ export function readBeats(bytes, name, symbolOf, beatSymbols) {
       entry = { code: kind, time: total, text: "" };
     }
   }
+  refuseCrowd(Float64Array.from(samples, ([time]) => time), name, limits);
   const symbols = { ...symbolOf, ...defined };
   const unknown = samples.find(([, code]) => symbols[code] === undefined);
   if (unknown) throw new InputError(`${name} must be a WFDB annotation file; it is not`);
