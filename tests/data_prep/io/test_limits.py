@@ -127,3 +127,17 @@ def test_a_record_in_many_parts_reads_only_the_parts_asked_for(tmp_path):
     np.testing.assert_allclose(whole_signal, expected, atol=0.003)
     for start, stop in ((0, 1), (99, 100), (100, 150), (149, 151), (20_000, 20_777), (0, 45_000)):
         np.testing.assert_array_equal(recording.read(start, stop)[:, 0], whole_signal[start:stop])
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("name", "n_records"), [("mitdb", 48), ("svdb", 52), ("cinc2017", 2208)])
+def test_real_recordings_are_within_all_limits(data_dir, name, n_records):
+    headers = sorted((data_dir / name).rglob("*.hea"))
+    assert len(headers) == n_records
+    for number, header in enumerate(headers):
+        recording = open_recording(header)
+        if header.with_suffix(".atr").is_file():
+            assert len(recording.annotations("atr").samples)
+        if number % 20 == 0:
+            signal = recording.read(0, recording.n_samples)
+            assert signal.shape == (recording.n_samples, len(recording.leads))
