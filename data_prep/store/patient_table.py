@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from data_prep.errors import DataError
+from data_prep.io.limits import refuse_above
 
 
 def read_patients(path: Path) -> dict[str, str]:
@@ -19,6 +20,7 @@ def read_patients(path: Path) -> dict[str, str]:
         DataError: If it cannot be read, or names a record twice.
     """
     try:
+        refuse_above("table_bytes", path.stat().st_size, "bytes", f"the table of patients {path}")
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix.lower() == ".toml":
             table = tomllib.loads(text)
@@ -29,7 +31,7 @@ def read_patients(path: Path) -> dict[str, str]:
         else:
             lines = list(csv.DictReader(text.splitlines()))
             rows = [(line["record"].strip(), line["patient"].strip()) for line in lines]
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, csv.Error) as error:
         raise DataError(
             f"the table of patients {path} must be CSV with columns record,patient, or TOML: "
             f"{error}"

@@ -38,9 +38,10 @@ json_option = click.option(
 
 
 # Texts come from files and folders of strangers, too. A terminal obeys control characters, and
-# marks of direction make it show another order than there is; both are shown as what they are.
+# marks of direction make it show another order than there is; both are shown as what they are, and
+# so are the bytes of a file's name that are no text.
 _CONTROLS = [*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F),
-             *range(0x2066, 0x206A)]  # fmt: skip
+             *range(0x2066, 0x206A), *range(0xD800, 0xE000)]  # fmt: skip
 _SHOWN = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in _CONTROLS}
 
 

@@ -61,7 +61,8 @@ def write(classified: ClassifiedRecording, bundle: Bundle, out: Path) -> None:
         examples=_examples(classified),
         clock=clock,
     )
-    write_text(out, page)
+    # A file's name may be any bytes; a page is UTF-8.
+    write_text(out, page.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
 
 
 def _pieces(classified: ClassifiedRecording) -> dict[str, list[int]]:

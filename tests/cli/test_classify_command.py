@@ -1,9 +1,11 @@
 """``ecg-nas classify``: whole recordings through the command line."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,6 +116,20 @@ def test_a_name_that_wfdb_does_not_allow_is_changed(made, tmp_path):
         )
         assert result.exit_code == 0, result.stderr
         assert [file.name for file in out.iterdir()] == [name]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, names of files are text")
+def test_a_name_that_is_no_text_is_shown_as_far_as_it_is(made, tmp_path):
+    source = write_csv(tmp_path / "r.csv", ectopic_signal(np.random.default_rng(1))[0])
+    odd = os.fsdecode(b"r\xff.csv")
+    source.rename(tmp_path / odd)
+    args = ["classify", str(made / "bundle"), str(tmp_path / odd), "--out", str(tmp_path / "out")]
+    args += ["--leads", "II,V1", "--report", "--json", str(tmp_path / "found.json")]
+    result = CliRunner().invoke(main, args)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["records"][0]
+    page = next(file for file in found["files"] if file.endswith(".html"))
+    assert "r\ufffd" in Path(page).read_text(encoding="utf-8")
 
 
 def test_a_reference_is_never_written_over(made):

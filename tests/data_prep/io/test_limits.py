@@ -14,6 +14,7 @@ from data_prep.errors import DataError
 from data_prep.io.formats import open_recording
 from data_prep.io.limits import Limits, current, listed, quoted, refuse_above, whole, within
 from data_prep.io.record import read_header, read_signal, write_record
+from data_prep.store.patient_table import read_patients
 from ecg_nas.cli import main
 
 SHORT = [name for name in CASES if name not in LONG]
@@ -141,3 +142,12 @@ def test_real_recordings_are_within_all_limits(data_dir, name, n_records):
         if number % 20 == 0:
             signal = recording.read(0, recording.n_samples)
             assert signal.shape == (recording.n_samples, len(recording.leads))
+
+
+@pytest.mark.parametrize(
+    "text", ["record,patient\nr," + "p" * 200_000 + "\n", "record,patient\nr\n"]
+)
+def test_a_table_of_patients_that_is_none_is_refused_in_one_line(tmp_path, text):
+    (tmp_path / "patients.csv").write_text(text)
+    with pytest.raises(DataError, match="the table of patients .* must be CSV"):
+        read_patients(tmp_path / "patients.csv")
