@@ -1,36 +1,32 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all; see :mod:`data_prep.writing`."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from data_prep import writing
 from ecg_nas.errors import RunError
 
 
-@contextmanager
-def whole(file: Path) -> Iterator[Path]:
-    """Yield a path beside ``file`` to write to; it takes the place of ``file`` at the end.
+def whole(file: Path) -> AbstractContextManager[Path]:
+    """Give the path of an empty file beside ``file`` to write to; at the end it takes its place.
 
     If writing fails, ``file`` is what it was and nothing is left beside it.
 
     Raises:
         RunError: If it cannot be written.
     """
-    # Not made by tempfile, whose files are closed to others whatever the user's umask says.
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        try:
-            yield part
-            part.replace(file)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise RunError(
-            f"{file} must be writable, in a folder that exists ({error.strerror or error})"
-        ) from error
+    return writing.whole(file, error=RunError)
+
+
+def write_bytes(file: Path, content: bytes) -> None:
+    """Write ``content`` to ``file``, whole or not at all.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    writing.write_bytes(file, content, error=RunError)
 
 
 def write_text(file: Path, text: str) -> None:
@@ -39,5 +35,4 @@ def write_text(file: Path, text: str) -> None:
     Raises:
         RunError: If it cannot be written.
     """
-    with whole(file) as part:
-        part.write_text(text, encoding="utf-8")
+    write_bytes(file, text.encode("utf-8"))

@@ -20,7 +20,8 @@ from data_prep.io.limits import refuse_above
 
 # Codes that are no annotations: more time, and properties of the annotation before.
 _SKIP, _NUMBER, _SUBTYPE, _CHANNEL, _TEXT = 59, 60, 61, 62, 63
-_NOTE = 22
+NOTE = 22
+"""Code of a comment."""
 _FURTHEST = 1 << 62  # no sum of the times of a file comes near it
 _STEP = 1 << 16  # annotations between two looks at their number
 
@@ -63,12 +64,12 @@ def decode(content: bytes, where: str) -> Decoded:
         if not n % _STEP:
             refuse_above("annotations", n, "annotations", where)
         text = aux.rstrip("\0")
-        if code == _NOTE and time == 0 and text.startswith("##"):
+        if code == NOTE and time == 0 and text.startswith("##"):
             defining = text == "## annotation type definitions"
             if found := _RATE.fullmatch(text):
                 refuse_above("number_characters", len(found[1]), "digits in its rate", where)
                 out.fs_hz = float(found[1])
-        elif defining and code == _NOTE and (found := _DEFINITION.fullmatch(text)):
+        elif defining and code == NOTE and (found := _DEFINITION.fullmatch(text)):
             name = found[2]
             refuse_above("symbol_characters", len(name), "characters in a symbol", where)
             out.symbols[int(found[1])] = name

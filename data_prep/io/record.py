@@ -13,8 +13,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from data_prep import writing
 from data_prep.errors import DataError
-from data_prep.io._annotation_file import decode
+from data_prep.io._annotation_file import Decoded, decode
+from data_prep.io._written import refuse_other_annotations, refuse_other_size
 from data_prep.io.annotation_table import read_table
 from data_prep.io.annotations import (
     TABLE,
@@ -237,8 +239,8 @@ def write_annotations(
     import wfdb
 
     # wfdb writes a symbol that it does not know as something else.
-    unknown = {str(s) for s in symbols} - set(wfdb.io.annotation.ann_label_table["symbol"])
-    if unknown:
+    codes = {symbol: code for code, symbol in annotation_symbols().items()}
+    if unknown := {str(s) for s in symbols} - codes.keys():
         raise DataError(f"the annotations for {path} must have WFDB symbols; got {sorted(unknown)}")
 
     def write(folder: str) -> None:
@@ -253,7 +255,16 @@ def write_annotations(
             write_dir=folder,
         )
 
-    return _write(path, [f"{path.name}.{extension}"], write)[0]
+    wanted = Decoded(
+        samples=positions.tolist(),
+        codes=[codes[str(symbol)] for symbol in symbols],
+        subtypes=[0] * len(positions) if subtypes is None else np.asarray(subtypes).tolist(),
+        aux=[""] * len(positions) if aux is None else [text or "" for text in aux],
+    )
+    name = f"{path.name}.{extension}"
+    return _write(
+        path, [name], write, lambda folder: refuse_other_annotations(folder / name, wanted)
+    )[0]
 
 
 def write_record(
@@ -306,7 +317,9 @@ def write_record(
             write_dir=folder,
         )
 
-    return _write(path, [f"{path.name}.dat", f"{path.name}.hea"], write)[1]
+    size = -(-digital.size * (2 if fmt == "16" else 3) // (1 if fmt == "16" else 2))
+    names = [f"{path.name}.dat", f"{path.name}.hea"]
+    return _write(path, names, write, lambda folder: refuse_other_size(folder / names[0], size))[1]
 
 
 @functools.cache
@@ -317,26 +330,44 @@ def annotation_symbols() -> dict[int, str]:
     return dict(zip(ann_label_table["label_store"], ann_label_table["symbol"], strict=True))
 
 
-def _guard(call: Callable[[], Any], requirement: str) -> Any:
+def _guard(
+    call: Callable[[], Any], requirement: str, *, through: tuple[type[Exception], ...] = ()
+) -> Any:
     """Call wfdb; whatever it raises on malformed input becomes one line."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return call()
+    except through:
+        raise
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{requirement}: {reason}") from error
 
 
-def _write(path: Path, names: Sequence[str], write: Callable[[str], None]) -> list[Path]:
-    """Let ``write`` fill a folder beside ``path``, then move its files into place."""
+def _write(
+    path: Path,
+    names: Sequence[str],
+    write: Callable[[str], None],
+    check: Callable[[Path], None],
+) -> list[Path]:
+    """Let ``write`` fill a folder beside ``path``; after a look at its files move them into place.
+
+    wfdb drops what the system says when it closes a file: a full disk leaves an empty one.
+    """
     try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".write-") as folder:
-            _guard(lambda: write(folder), f"{path} must be representable in WFDB")
+        with tempfile.TemporaryDirectory(
+            dir=path.parent, prefix=".write-", ignore_cleanup_errors=True
+        ) as folder:
+            must = f"{path} must be representable in WFDB"
+            _guard(lambda: write(folder), must, through=(OSError,))
+            check(Path(folder))
+            writing.flush_tree(Path(folder))
             for name in names:
                 Path(folder, name).replace(path.with_name(name))
+        writing.flush(path.parent)
     except OSError as error:
-        raise DataError(f"{path.parent} must be a folder that can be written: {error}") from error
+        raise DataError(writing.not_written(path.with_name(names[0]), error)) from error
     return [path.with_name(name) for name in names]
 
 

@@ -14,6 +14,7 @@ from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
 from data_prep.locks import take_lock
 from data_prep.sources._transfer import Bounds, Job
+from data_prep.writing import not_written, write_bytes
 
 SUMS = "SHA256SUMS.txt"
 
@@ -73,7 +74,7 @@ def download(
         with _alone(folder):
             _bring_all(job, names, pinned, max(connections, 1))
     except OSError as error:
-        raise DataError(f"{folder} must be a folder that can be written: {error}") from error
+        raise DataError(not_written(folder, error)) from error
 
 
 @contextmanager
@@ -111,10 +112,8 @@ def _bring_all(
                 job.stop.set()
                 pool.shutdown(cancel_futures=True)
                 raise
-        listed.write_text(
-            "".join(f"{digest} {name}\n" for name, digest in sums.items()), encoding="utf-8"
-        )
-        listed.replace(job.folder / SUMS)
+        text = "".join(f"{digest} {name}\n" for name, digest in sums.items())
+        write_bytes(job.folder / SUMS, text.encode("utf-8"))
     finally:
         listed.unlink(missing_ok=True)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from data_prep import writing
 from data_prep.errors import DataError
 from data_prep.events import OnEvent, ignore
 from data_prep.io.record import Record, write_annotations, write_record
@@ -95,9 +96,11 @@ def simulate(
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+        # Not by tempfile, whose folders are closed to others whatever the user's umask says.
+        temporary = folder.with_name(f".{folder.name}-{secrets.token_hex(6)}")
+        temporary.mkdir()
     except OSError as error:
-        raise DataError(f"{folder.parent} must be a folder that can be written: {error}") from error
+        raise DataError(writing.not_written(folder, error)) from error
     try:
         for index in range(n_patients):
             record = simulate_record(index, seed=seed, duration_s=duration_s)
@@ -110,12 +113,12 @@ def simulate(
                     "total": n_patients,
                 }
             )
-        temporary.chmod(0o755)  # mkdtemp makes it private
         try:
+            writing.flush_tree(temporary)
             temporary.replace(folder)
         except OSError as error:
             if not folder.is_dir():
-                raise DataError(f"{folder} must be a folder that can be made: {error}") from error
+                raise DataError(writing.not_written(folder, error)) from error
             # Another process was faster; its files equal ours.
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

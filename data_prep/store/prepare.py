@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_prep import writing
 from data_prep.dsp import gaps
 from data_prep.dsp.filters import condition_parts, resampled_length, resampled_positions
 from data_prep.errors import DataError
@@ -81,9 +82,11 @@ def prepare(
         ) as folder:
             built = Path(folder) / "store"
             manifest = _build(plan, built, on_event)
+            writing.flush_tree(built)
             if existing is None:
                 # Replaces an empty folder; a full one was refused.
                 built.replace(out)
+                writing.flush(out.parent)
             elif existing["fingerprint"] != manifest["fingerprint"]:
                 raise DataError(
                     f"{out} must hold a store of the same recordings, or nothing; these recordings "
@@ -93,8 +96,9 @@ def prepare(
                 _carry_over(out, built)
                 out.rename(Path(folder) / "damaged")
                 built.replace(out)
+                writing.flush(out.parent)
     except OSError as error:
-        raise DataError(f"{out} must be a folder that can be written: {error}") from error
+        raise DataError(writing.not_written(out, error, needed=_bytes_of(plan))) from error
     return manifest
 
 
@@ -151,15 +155,12 @@ def _build(plan: Plan, folder: Path, on_event: OnEvent) -> dict[str, Any]:
     digests: dict[str, str] = {}
     missing: list[dict[str, Any]] = []
     done = 0
+    signals = {side: _new_signals(folder / side, plan, side) for side in SIDES}
     for side in SIDES:
-        (folder / side).mkdir(parents=True)
         stored = []
         beats: list[dict[str, NDArray[Any]]] = []
         notes: list[dict[str, NDArray[Any]]] = []
-        signal = _new_signal(folder / side / "signal.npy", plan, side)
-        baseline = None
-        if plan.signal.baseline != "none":
-            baseline = _new_signal(folder / side / "baseline.npy", plan, side)
+        signal, baseline = signals[side]
         offset = 0
         for index, planned in enumerate(plan.on(side)):
             record = _read(planned, plan)
@@ -208,14 +209,36 @@ def _build(plan: Plan, folder: Path, on_event: OnEvent) -> dict[str, Any]:
     return manifest
 
 
-def _new_signal(file: Path, plan: Plan, side: Side) -> np.memmap[Any, np.dtype[np.float32]]:
-    rows = sum(
+_Signal = np.memmap[Any, np.dtype[np.float32]]
+
+
+def _new_signals(folder: Path, plan: Plan, side: Side) -> tuple[_Signal, _Signal | None]:
+    """Make the files of a side's signal and, where it is kept, baseline; their room is reserved."""
+    folder.mkdir(parents=True)
+    signal = _new_signal(folder / "signal.npy", plan, side)
+    if plan.signal.baseline == "none":
+        return signal, None
+    return signal, _new_signal(folder / "baseline.npy", plan, side)
+
+
+def _new_signal(file: Path, plan: Plan, side: Side) -> _Signal:
+    shape = (_rows(plan, side), len(plan.signal.leads))
+    made = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
+    writing.reserve(file)  # before the first page is touched: without room that kills the process
+    return made
+
+
+def _rows(plan: Plan, side: Side) -> int:
+    return sum(
         resampled_length(record.recording.n_samples, record.recording.fs_hz, plan.signal.fs_hz)
         for record in plan.on(side)
     )
-    return np.lib.format.open_memmap(
-        file, mode="w+", dtype=np.float32, shape=(rows, len(plan.signal.leads))
-    )
+
+
+def _bytes_of(plan: Plan) -> int:
+    """Return what the signals of a store, nearly all of it, take on the disk."""
+    values = sum(_rows(plan, side) for side in SIDES) * len(plan.signal.leads)
+    return values * np.dtype(np.float32).itemsize * (1 if plan.signal.baseline == "none" else 2)
 
 
 def _read(planned: PlannedRecord, plan: Plan) -> Record:

@@ -7,11 +7,11 @@ the cache under the data set's fingerprint: recordings that are moved get a stor
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from data_prep import writing
 from data_prep.errors import DataError
 from data_prep.sources.base import cache_folder
 
@@ -48,14 +48,12 @@ def add(folder: Path, opening: Opening) -> list[Opening]:
     places = _places(folder, opening.fingerprint)
     earlier = [opening for place in places for opening in read(place)]
     path = places[-1] / FILE
-    line = json.dumps(asdict(opening)) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line)  # one write of one line: two processes do not mix
-            file.flush()
-            os.fsync(file.fileno())
+        writing.append_line(path, json.dumps(asdict(opening)))
     except OSError as error:
+        if writing.is_full(error):
+            raise DataError(writing.not_written(path, error)) from error
         raise DataError(
             f"an evaluation on test patients must be noted in {path}, which cannot be written "
             f"({error.strerror}); copy the data set to a folder that can"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from data_prep import writing
 from ecg_nas.bundle.manifest import FORMAT, MANIFEST, MOST_BYTES, load
 from ecg_nas.errors import BundleError
 
@@ -33,10 +33,16 @@ def placed(out: Path) -> Iterator[Path]:
     except OSError as error:
         raise _not_writable(out, error) from error
     try:
-        yield part
         try:
-            _flush(part)
+            yield part
+        except OSError as error:
+            if writing.is_full(error):
+                raise _not_writable(out, error) from error
+            raise
+        try:
+            writing.flush_tree(part)
             _put_in_place(part, out)
+            writing.flush(out.parent)
         except OSError as error:
             raise _not_writable(out, error) from error
     finally:
@@ -62,6 +68,8 @@ def copy(bundle: Path, out: Path) -> None:
 
 
 def _not_writable(out: Path, error: OSError) -> BundleError:
+    if writing.is_full(error):
+        return BundleError(writing.not_written(out, error))
     return BundleError(
         f"a bundle must be written to a folder that can be; {out}: {error.strerror or error}"
     )
@@ -99,23 +107,13 @@ def _own_files(out: Path) -> set[str]:
         return set()
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         return set()
-    files = content.get("files")
-    names = {name for name in files if Path(name).name == name} if isinstance(files, dict) else ()
+    named = content.get("files")
+    names = {name for name in named if Path(name).name == name} if isinstance(named, dict) else ()
     return {MANIFEST, *(name for name in names if _is_plain(out / name))}
 
 
 def _is_plain(file: Path) -> bool:
     return file.is_file() and not file.is_symlink()
-
-
-def _flush(folder: Path) -> None:
-    """Have the files on disk before their folder takes its name."""
-    for path in (*folder.iterdir(), folder):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _put_in_place(part: Path, out: Path) -> None:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from data_prep.io.npz import read_npz
+from data_prep.writing import not_written
 from ecg_nas.errors import RunError
 from ecg_nas.files import whole
 from search_spaces import Architecture, SearchSpace
@@ -70,10 +71,13 @@ class Weights:
             for fold, network in enumerate(networks)
             for name, value in network.state_dict().items()
         }
-        with whole(self._file(slot)) as part:
-            part.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
+        file = self._file(slot)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(not_written(file, error)) from error
+        with whole(file) as part, part.open("wb") as opened:
+            np.savez(opened, allow_pickle=False, **arrays)
 
     def load(self, slot: int, folds: int) -> list[dict[str, Tensor]]:
         """Return the state of each fold's network.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecg_nas.errors import RunError
-from ecg_nas.files import whole
+from ecg_nas.files import write_bytes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,10 +30,9 @@ def write_tensors(file: Path, tensors: Mapping[str, Tensor], *, seed: int | None
     Raises:
         RunError: If it cannot be written.
     """
-    from safetensors.torch import save_file  # with torch: only where networks are trained
+    from safetensors.torch import save  # with torch: only where networks are trained
 
-    with whole(file) as part:
-        save_file(dict(tensors), part, metadata=None if seed is None else {"seed": str(seed)})
+    write_bytes(file, save(dict(tensors), metadata=None if seed is None else {"seed": str(seed)}))
 
 
 def read_tensors(file: Path, *, seed: int) -> dict[str, Tensor] | None:
