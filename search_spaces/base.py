@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,6 +16,15 @@ from search_spaces import _graph
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+KEY_DIGITS: Final = 16
+"""Hex digits of a key."""
+
+
+def is_key(text: object) -> bool:
+    """Say whether ``text`` can be the key of an architecture."""
+    return isinstance(text, str) and re.fullmatch(f"[0-9a-f]{{{KEY_DIGITS}}}", text) is not None
 
 
 class ArchitectureError(ValueError):
@@ -47,7 +57,7 @@ class Architecture:
     def key(self) -> str:
         """Identity: 16 hex digits of the BLAKE2 hash of the canonical JSON text."""
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        return hashlib.blake2b(text.encode(), digest_size=KEY_DIGITS // 2).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-able description; ``SearchSpace.from_json`` reads it back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +12,7 @@ import numpy as np
 
 from data_prep import tasks
 from data_prep.tasks import Task
+from data_prep.writing import not_written
 from ecg_nas import run_json
 from ecg_nas.assessment.evaluate import Assessment
 from ecg_nas.assessment.protocol import describe
@@ -49,13 +51,23 @@ def add_to_run(assessment: Assessment, run: Path) -> None:
         RunError: If it cannot be written.
     """
     saved = _saved(assessment)
-    file = run / place(assessment)
+    file, key = run / place(assessment), _key(assessment)
+    folder = file.parent
+    if folder.is_symlink():
+        raise RunError(
+            f"the files of a run must lie in its folder; {folder} is a link, which is not "
+            "followed: put in its place what it points to"
+        )
+    if not re.fullmatch(r"\w[\w.-]*", key):  # of what the store says of itself
+        raise RunError(
+            "what an evaluation is called must be letters, digits, _, . and -, from split, beats "
+            f"and fingerprint of its data; got {key!r:.80}: prepare the data again"
+        )
     try:
-        file.parent.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise RunError(f"the run's folder {run} must be writable: {error.strerror}") from error
-    text = json.dumps(saved, allow_nan=False)
-    write_text(file, text + "\n")
+        raise RunError(not_written(folder, error)) from error
+    write_text(file, json.dumps(saved, allow_nan=False) + "\n")
 
 
 def place(assessment: Assessment) -> str:

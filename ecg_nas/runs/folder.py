@@ -28,18 +28,21 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from data_prep import writing
 from data_prep.errors import DataError
 from data_prep.locks import take_lock
 from ecg_nas import run_json
 from ecg_nas.errors import EcgNasError, RunError
 from ecg_nas.files import write_text
 from ecg_nas.methods.engine.run_store import RunStore
+from search_spaces.base import KEY_DIGITS, is_key
 
 FORMAT = 1
 
@@ -131,7 +134,16 @@ class RunFolder:
         return ModelFolder(self.path)
 
     def candidate(self, key: str) -> ModelFolder:
-        """Files of another candidate that was exported."""
+        """Files of another candidate that was exported.
+
+        Raises:
+            RunError: If ``key`` is no key: it may come from a stranger's file.
+        """
+        if not is_key(key):
+            raise RunError(
+                f"the key of a candidate must be {KEY_DIGITS} hex digits; {self.path} has one "
+                f"that is {key!r:.60}: restore its files from a copy"
+            )
         return ModelFolder(self.path / "candidates" / key)
 
     @property
@@ -169,28 +181,47 @@ def working_on(path: Path) -> Iterator[RunFolder]:
                 f"a run needs a new or empty folder, or one with a run; {path} holds other files: "
                 "choose another --out"
             )
-        lock = (path / "lock").open("a+", encoding="utf-8")
+        _refuse_links(path)
+        lock = writing.open_own(path / "lock", append=True)
     except OSError as error:
+        if writing.is_full(error):
+            raise RunError(writing.not_written(path, error)) from error
         raise RunError(
             f"the run folder {path} must be writable ({error.strerror}): choose another --out"
         ) from error
-    with lock:
-        _take(lock.fileno(), path)
+    try:
+        _take(lock, path)
         begun = folder.config.exists()
         try:
             with _logging_to(path / "log.txt"):
                 yield folder
-        except (DataError, EcgNasError):
+        except (DataError, EcgNasError, OSError):
             if not begun and not _has_proposals(folder):
                 _clear(folder, made)
             raise
+    finally:
+        os.close(lock)
+
+
+def _refuse_links(path: Path) -> None:
+    """Refuse links among a run's files, and under them: they lead out of it what is written."""
+    places = [p for p in path.iterdir() if p.name in _OWN or p.name.startswith(_OWN_STEMS)]
+    folders = [place for place in places if place.is_dir() and not place.is_symlink()]
+    inner = [place for folder in folders for place in folder.rglob("*")]
+    for place in (*places, *inner):
+        if place.is_symlink():
+            raise RunError(
+                f"the files of a run must lie in its folder; {place} is a link, which is not "
+                "followed: put in its place what it points to"
+            )
 
 
 def _has_proposals(folder: RunFolder) -> bool:
-    if not folder.store.exists():
+    try:
+        with RunStore(folder.store, read_only=True) as store:
+            return store.next_slot() > 0
+    except RunError:  # none, or the disk was full before it held anything
         return False
-    with RunStore(folder.store, read_only=True) as store:
-        return store.next_slot() > 0
 
 
 def _clear(folder: RunFolder, made: Sequence[Path]) -> None:
@@ -204,6 +235,9 @@ def _clear(folder: RunFolder, made: Sequence[Path]) -> None:
 
 
 _OURS = {"lock", "log.txt"}  # what a process killed at once may leave
+_OWN = {*_OURS, "bundle", "candidates", "config.json", "evaluations", "int8.json", "report.html",
+        "robustness.json", "summary.json", "weights"}  # fmt: skip
+_OWN_STEMS = ("final.", "held_out", "run.sqlite")
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -239,13 +273,19 @@ def _take(descriptor: int, path: Path) -> None:
             f"the run {path} is in use by another process ({owner}): wait for it or choose "
             "another --out"
         )
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+    except OSError as error:
+        raise RunError(writing.not_written(path / "lock", error)) from error
 
 
 @contextmanager
 def _logging_to(file: Path) -> Iterator[None]:
-    handler = logging.FileHandler(file, encoding="utf-8")
+    try:
+        handler = _LogFile(open(writing.open_own(file, append=True), "a", encoding="utf-8"))  # noqa: PTH123, SIM115
+    except OSError as error:
+        raise RunError(writing.not_written(file, error)) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("ecg_nas")
     level = logger.level
@@ -256,4 +296,19 @@ def _logging_to(file: Path) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
-        handler.close()
+        handler.end()
+
+
+class _LogFile(logging.StreamHandler[TextIO]):
+    """A log that does without lines for which there is no room: the work does not need them."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, logging's name
+        error = sys.exc_info()[1]
+        if not (isinstance(error, OSError) and writing.is_full(error)):
+            super().handleError(record)
+
+    def end(self) -> None:
+        """Close the file."""
+        self.close()
+        with suppress(OSError):
+            self.stream.close()

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ecg_nas.errors import RunError
 from ecg_nas.evaluation.base import Candidate, Evaluation
 from ecg_nas.methods.base import Proposal
 from ecg_nas.methods.engine import row_digests
+from ecg_nas.methods.engine._store_errors import clear_errors, refuse_links, refuse_other_keys
 
 _VERSION = 2
 _WITHOUT_DIGESTS = 1  # read as it is; digests are added by who goes on with it
@@ -122,6 +123,7 @@ class RunStore:
         self.path = path
         if read_only and not path.is_file():
             raise RunError(f"a run needs its store, but {path} is not there; check the run folder")
+        refuse_links(path)
         options = "mode=ro" if read_only else "mode=rwc"
         if (
             read_only
@@ -232,6 +234,7 @@ class RunStore:
             ).fetchall()
             self._refuse_altered("proposal", rows)
             self._refuse_told()
+            refuse_other_keys(key for _, _, key, _ in rows)
             return [
                 StoredProposal(slot=slot, architecture=json.loads(text), key=key, origin=origin)
                 for slot, text, key, origin in rows
@@ -277,6 +280,7 @@ class RunStore:
             proposed = [(slot, arch, key, origin) for slot, arch, key, _, origin, *_ in rows]
             self._refuse_altered("proposal", proposed)
             self._refuse_altered("evaluation", [(row[0], row[3], *row[5:]) for row in rows])
+            refuse_other_keys(key for _, _, key, _ in proposed)
             repeats = self.repeats()
             return [
                 StoredEvaluation(
@@ -361,30 +365,15 @@ class RunStore:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # A full disk ends the transaction by itself; what failed is what is to be told.
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
-    @contextmanager
-    def _clear_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
-                raise self._unusable(error) from error
-            raise RunError(
-                f"there must be room on the disk of {self.path}; it is full: free some and start "
-                "the same command again, it goes on with what is stored"
-            ) from error
-        except (sqlite3.Error, ValueError, row_digests.AlteredError) as error:  # JSON, UTF-8
-            raise self._unusable(error) from error
-
-    def _unusable(self, error: Exception) -> RunError:
-        return RunError(
-            f"the run store {self.path} cannot be used ({' '.join(str(error).split())}); "
-            "restore the file from a copy or start in another run folder"
-        )
+    def _clear_errors(self) -> AbstractContextManager[None]:
+        return clear_errors(self.path)
 
 
 def _scores(repeats: Mapping[str, Mapping[str, Any]]) -> tuple[float, ...]:
