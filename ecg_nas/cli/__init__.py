@@ -12,12 +12,13 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
 
 from ecg_nas.cli._errors import as_click_error, one_line
-from ecg_nas.cli._output import remark
+from ecg_nas.cli._output import refuse_closed_streams, remark
 
 HEADINGS = ("data", "search", "model", "research")
 """What ``ecg-nas --help`` lists its commands under."""
@@ -81,12 +82,14 @@ class _LazyGroup(click.Group):
     ) -> NoReturn:
         """Run the command line and exit with 0, 1 (failed), 2 (bad input) or 130 (interrupted)."""
         try:
+            refuse_closed_streams()
             code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(error.exit_code)
         except click.ClickException as error:
-            remark(f"Error: {one_line(error)}")
+            with suppress(OSError):  # nothing more can be said; the exit code still says it
+                remark(f"Error: {one_line(error)}", instead=True)
             sys.exit(error.exit_code)
         except click.Abort:
             click.echo("Error: interrupted", err=True)

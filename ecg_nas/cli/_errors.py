@@ -17,6 +17,9 @@ _EXTRA = {
 }
 
 
+_ROOM = "; free some space or choose another folder"
+
+
 class Failed(click.ClickException):
     """The work could not be done."""
 
@@ -42,12 +45,16 @@ def as_click_error(error: Exception) -> click.ClickException:
     anything else is a fault of ours and says how to see its traceback.
     """
     from data_prep.errors import DataError
+    from data_prep.writing import is_full
     from ecg_nas.errors import BundleError, ConfigError, EcgNasError
     from search_spaces.base import ArchitectureError
 
-    if isinstance(error, DataError | ArchitectureError | ConfigError | BundleError):
+    cause = error.__cause__
+    full = isinstance(cause, OSError) and is_full(cause)  # whatever was to be written
+    given = isinstance(error, DataError | ArchitectureError | ConfigError | BundleError)
+    if given and not full:
         return BadInput(_joined(str(error)))
-    if isinstance(error, EcgNasError):
+    if given or isinstance(error, EcgNasError):
         return Failed(_joined(str(error)))
     if isinstance(error, ModuleNotFoundError):
         return Failed(_missing_module(error))
@@ -86,7 +93,9 @@ def _os_error(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename is not None else ""
     reason = error.strerror or _joined(str(error)) or type(error).__name__
     advice = {
-        errno.ENOSPC: "; free some space or choose another folder",
+        errno.ENOSPC: _ROOM,
+        errno.EFBIG: "; raise the limit of a file's size (ulimit -f)",
+        getattr(errno, "EDQUOT", errno.ENOSPC): _ROOM,
         errno.EACCES: "; choose a path that you may read and write",
         errno.EROFS: "; choose a folder that can be written",
     }.get(error.errno or 0, "")

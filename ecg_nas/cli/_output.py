@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ecg_nas.cli._errors import Failed
 from ecg_nas.files import write_text
 
 
@@ -53,12 +55,17 @@ def printable(text: str) -> str:
 def say(text: str, json_to: str | None = None) -> None:
     """Print ``text`` for people, unless standard output belongs to ``--json -``."""
     if json_to != "-":
-        click.echo(printable(text))
+        _print(f"{printable(text)}\n")
 
 
-def remark(text: str) -> None:
-    """Print ``text`` on standard error: progress, notes and warnings."""
-    click.echo(printable(text), err=True)
+def remark(text: str, *, instead: bool = False) -> None:
+    """Print ``text`` on standard error: progress, notes and warnings.
+
+    Args:
+        text: What to print.
+        instead: Whether to print it on standard output where standard error is closed.
+    """
+    click.echo(printable(text), err=not instead or sys.stderr is not None)
 
 
 def write_json(json_to: str | None, result: Mapping[str, Any]) -> None:
@@ -71,13 +78,46 @@ def write_json(json_to: str | None, result: Mapping[str, Any]) -> None:
         return
     text = json.dumps(_plain(result), indent=2, allow_nan=False) + "\n"
     if json_to == "-":
-        click.echo(text, nl=False)
+        _print(text)
         return
     target = Path(json_to)
-    if target.exists() and not target.is_file():  # a device or pipe cannot be replaced
+    # A device or pipe cannot be replaced, nor can what /dev/stdout stands for.
+    if target.is_relative_to("/dev") or (target.exists() and not target.is_file()):
         target.write_text(text, encoding="utf-8")
         return
     write_text(target, text)
+
+
+def _print(text: str) -> None:
+    """Write ``text`` to standard output; that it is there is part of the work.
+
+    Raises:
+        Failed: If it does not take it. Where its reader left, as ``head`` does, click ends.
+    """
+    try:
+        click.echo(text, nl=False)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Failed(
+            f"standard output must take the result ({error.strerror or error}): free some room, "
+            "or send it elsewhere, and start the same command again"
+        ) from error
+
+
+def refuse_closed_streams() -> None:
+    """Refuse to work without standard output and error: their places would be other files'.
+
+    Raises:
+        Failed: If one of them is closed.
+    """
+    closed = [name for name, stream in (("output", sys.stdout), ("error", sys.stderr))
+              if stream is None]  # fmt: skip
+    if closed:
+        raise Failed(
+            f"standard {' and '.join(closed)} must be open; closed, it takes no result and no "
+            "word of what went wrong: send it to /dev/null"
+        )
 
 
 def _plain(value: Any) -> Any:
