@@ -1,14 +1,17 @@
 """The command group: lazy, and one line an error."""
 
+import errno
 import json
 import subprocess
 import sys
 import unicodedata
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from data_prep.errors import DataError
 from ecg_nas.cli import HEADINGS, main
 from ecg_nas.cli._errors import as_click_error
 from ecg_nas.errors import BundleError, ConfigError, RunError
@@ -51,6 +54,7 @@ def run_failing(monkeypatch):
 def test_help_imports_nothing_heavy():
     code = """
 import sys
+from data_prep.errors import DataError
 from ecg_nas.cli import HEADINGS, main
 try:
     main(["--help"])
@@ -217,3 +221,30 @@ def test_control_characters_of_strangers_do_not_reach_the_terminal(run_failing, 
     for text in (result.stdout, result.stderr, failed.stderr):
         assert not {c for c in text if unicodedata.category(c) == "Cc"} - {"\n", "\t"}
         assert "\u202e" not in text
+
+
+@pytest.mark.parametrize(
+    ("redirected", "says"),
+    [
+        ("2>&-", "standard error must be open"),
+        (">&-", "standard output must be open"),
+        (">/dev/full", "standard output must take the result (No space left on device)"),
+        ("--json - >/dev/full", "standard output must take the result"),
+        ("--json /dev/full", "no space left on device"),
+    ],
+)
+def test_a_standard_stream_that_is_closed_or_full_is_a_failure(redirected, says):
+    if "/dev/full" in redirected and not Path("/dev/full").exists():
+        pytest.skip("this system has no device that is always full")
+    line = f"exec {sys.executable} -m ecg_nas spaces {redirected}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert says in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_a_failure_and_no_bad_input(run_failing):
+    error = DataError("there must be room for a")
+    error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    assert run_failing(error).exit_code == 1
+    assert run_failing(DataError("other")).exit_code == 2
