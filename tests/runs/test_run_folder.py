@@ -155,7 +155,7 @@ def test_an_altered_key_is_refused_where_it_is_read(tmp_path):
 def test_a_full_disk_leaves_nothing_of_a_run_that_was_not_begun(tmp_path, capsys):
     out = tmp_path / "run"
     with (
-        pytest.raises(RunError, match="room for .*config.json"),
+        pytest.raises(RunError, match=r"room for .*config\.json"),
         files_no_longer_than(2),
         working_on(out) as folder,
     ):
