@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import tempfile
 import warnings
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -256,9 +257,11 @@ def write_annotations(
         )
 
     wanted = Decoded(
-        samples=positions.tolist(),
-        codes=[codes[str(symbol)] for symbol in symbols],
-        subtypes=[0] * len(positions) if subtypes is None else np.asarray(subtypes).tolist(),
+        samples=array("q", positions.tolist()),
+        codes=array("q", [codes[str(symbol)] for symbol in symbols]),
+        subtypes=array(
+            "q", [0] * len(positions) if subtypes is None else np.asarray(subtypes).tolist()
+        ),
         aux=[""] * len(positions) if aux is None else [text or "" for text in aux],
     )
     name = f"{path.name}.{extension}"

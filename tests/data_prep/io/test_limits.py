@@ -149,5 +149,5 @@ def test_real_recordings_are_within_all_limits(data_dir, name, n_records):
 )
 def test_a_table_of_patients_that_is_none_is_refused_in_one_line(tmp_path, text):
     (tmp_path / "patients.csv").write_text(text)
-    with pytest.raises(DataError, match="the table of patients .* must be CSV"):
+    with pytest.raises(DataError, match=r"the table of patients .* must be CSV"):
         read_patients(tmp_path / "patients.csv")
