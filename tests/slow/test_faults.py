@@ -33,8 +33,10 @@ folder, store, out, moment, victim = sys.argv[1:]
 moment = json.loads(moment)
 
 def children():
-    return [int(pid) for file in Path("/proc/self/task").glob("*/children")
+    pids = [pid for file in Path("/proc/self/task").glob("*/children")
             for pid in file.read_text().split()]
+    return [int(pid) for pid in pids
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 done = []
 
@@ -174,7 +176,8 @@ def test_no_flip_in_any_file_of_a_bundle_is_unnoticed(tmp_path):
 @pytest.fixture
 def read_only(undisturbed, tmp_path):
     """A run on a file system that cannot be written."""
-    place, inner = shutil.copytree(undisturbed, tmp_path / "run"), tmp_path / "mounted"
+    place = shutil.copytree(undisturbed, tmp_path / "writable" / "run")
+    inner = tmp_path / "mounted"
     inner.mkdir()
     for words in (["--bind", place, inner], ["-o", "remount,ro,bind", inner]):
         made = subprocess.run(["mount", *map(str, words)], capture_output=True, check=False)
