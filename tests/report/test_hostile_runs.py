@@ -143,7 +143,6 @@ def hostile(run, evaluated):
     with closing(sqlite3.connect(run / "run.sqlite")) as db:  # as a format without digests had it
         db.execute("DROP TABLE digests")
         db.execute("DELETE FROM meta")
-        db.execute("UPDATE proposals SET key = ?", (EVIL,))
         db.execute("PRAGMA user_version = 1")
         db.commit()
     return run
@@ -153,6 +152,14 @@ def test_no_text_of_a_run_becomes_markup(hostile):
     page = run_page.render(hostile)
     refuse_markup(page)
     assert page.count("window.was_run") > 20  # it is there, to be read
+
+
+def test_a_key_that_is_none_is_refused(hostile):
+    with closing(sqlite3.connect(hostile / "run.sqlite")) as db:
+        db.execute("UPDATE proposals SET key = ?", (EVIL,))
+        db.commit()
+    with pytest.raises(RunError, match="a key must be 16 hex digits"):
+        run_page.render(hostile)
 
 
 @pytest.fixture
