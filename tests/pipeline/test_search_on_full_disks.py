@@ -36,7 +36,7 @@ def search(*words):
 def test_a_search_stopped_by_a_full_disk_goes_on_and_ends_as_if_it_had_not(store, whole, tmp_path):
     shutil.copy(whole[0].parent / "settings.toml", tmp_path)
     disk, stopped = tmp_path / "disk", 0
-    for size in (16, 64, 112, 176, 256, 352, 464, 592, 720):
+    for size in (16, 112, 256, 376, 400, 424, 448):
         with disk_of(disk, size << 10) as resize:
             out = disk / "run"
             done = search(tmp_path, store, out)
@@ -54,4 +54,4 @@ def test_a_search_stopped_by_a_full_disk_goes_on_and_ends_as_if_it_had_not(store
             assert content(out) == content(whole[0])
             assert json.loads(RunFolder(out).summary.read_text())["best"] == whole[1]["best"]
     print(f"a search was stopped by {stopped} full disks and went on after each")  # noqa: T201
-    assert stopped >= 5
+    assert stopped >= 4
