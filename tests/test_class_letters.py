@@ -26,6 +26,7 @@ ALLOWED = {
 SCORES = {  # the name of a figure that results promise
     "ecg_nas/metrics/classification.py",
     "ecg_nas/report/out_of_fold_part.py",
+    "ecg_nas/run_json.py",
 }
 SOURCES = sorted(
     path

@@ -58,9 +58,10 @@ def refuse_crowd(positions: NDArray[np.int64], where: str) -> None:
     """
     refuse_above("annotations", len(positions), "annotations", where)
     most = int(current().at_one_time)
+    if not 0 < most < len(positions):
+        return
     ordered = np.sort(positions)
-    alike = int((ordered[most:] == ordered[: len(ordered) - most]).sum()) if most else 0
-    if alike:
+    if alike := int((ordered[most:] == ordered[:-most]).sum()):
         refuse_above("at_one_time", most + alike, "annotations at one sample", where)
 
 

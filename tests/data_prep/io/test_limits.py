@@ -11,6 +11,7 @@ from hostile_recordings import CASES, LONG, good_record
 from hostile_trials import NEIGHBOURS, REFERENCE, assert_refused, outcomes
 
 from data_prep.errors import DataError
+from data_prep.io.annotations import refuse_crowd
 from data_prep.io.formats import open_recording
 from data_prep.io.limits import Limits, current, listed, quoted, refuse_above, whole, within
 from data_prep.io.record import read_header, read_signal, write_record
@@ -151,3 +152,14 @@ def test_a_table_of_patients_that_is_none_is_refused_in_one_line(tmp_path, text)
     (tmp_path / "patients.csv").write_text(text)
     with pytest.raises(DataError, match=r"the table of patients .* must be CSV"):
         read_patients(tmp_path / "patients.csv")
+
+
+@pytest.mark.parametrize("n", [0, 1, 499, 500, 501, 999, 1000, 1001, 1999, 2000, 2001])
+def test_any_number_of_annotations_at_times_of_their_own_is_no_crowd(n):
+    refuse_crowd(np.arange(n), "x")
+    refuse_crowd(np.arange(n)[::-1], "x")
+    if n > 1000:
+        with pytest.raises(DataError, match="at one sample"):
+            refuse_crowd(np.zeros(n, dtype=np.int64), "x")
+    else:
+        refuse_crowd(np.zeros(n, dtype=np.int64), "x")
