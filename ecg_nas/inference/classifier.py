@@ -17,7 +17,22 @@ from ecg_nas.bundle.manifest import Bundle
 from ecg_nas.errors import BundleError
 from ecg_nas.inference._onnx_file import refuse_unsafe
 
-_SLACK = 1e-3  # of a sum of float32 numbers; quantised models keep their softmax in float32
+SLACK = 1e-3
+"""How far probabilities may be from a sum of 1: they are float32 numbers, in INT8 models too."""
+
+
+def plain_model(model: Path) -> bytes:
+    """Return the content of a model file, after a look at what its graph is made of.
+
+    Raises:
+        BundleError: If it cannot be read, or is more than a chain of standard operators.
+    """
+    try:
+        content = model.read_bytes()
+        refuse_unsafe(content)
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{model} must be a plain ONNX network: {error}") from error
+    return content
 
 
 def session(model: Path) -> onnxruntime.InferenceSession:
@@ -26,11 +41,7 @@ def session(model: Path) -> onnxruntime.InferenceSession:
     Raises:
         BundleError: If ``model`` is not a model that onnxruntime can run.
     """
-    try:
-        content = model.read_bytes()
-        refuse_unsafe(content)
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{model} must be a plain ONNX network: {error}") from error
+    content = plain_model(model)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -138,8 +149,8 @@ def refuse_improbable(
             f"{found.dtype}: use another bundle"
         )
     # NaN fails every comparison.
-    in_range = (found >= -_SLACK) & (found <= 1 + _SLACK)
-    if not (in_range.all() and (np.abs(found.sum(axis=1) - 1) <= _SLACK).all()):
+    in_range = (found >= -SLACK) & (found <= 1 + SLACK)
+    if not (in_range.all() and (np.abs(found.sum(axis=1) - 1) <= SLACK).all()):
         raise BundleError(
             f"{model} must give probabilities from 0 to 1 that sum to 1 over the classes; it gives "
             "others: use another bundle"

@@ -25,6 +25,7 @@ from ecg_nas.errors import BundleError
 from ecg_nas.figures.class_styles import OTHER
 from ecg_nas.files import write_text
 from ecg_nas.inference import plausibility, recording_beats
+from ecg_nas.inference.classifier import SLACK, plain_model
 from ecg_nas.webpage import onnxruntime_web
 from ecg_nas.webpage.onnxruntime_web import BrowserRuntime
 
@@ -56,7 +57,8 @@ def render(bundle: Bundle, runtime: BrowserRuntime) -> str:
     """Return the page of a bundle.
 
     Raises:
-        BundleError: If the browser's runtime does not know the model's format.
+        BundleError: If the browser's runtime does not know the model's format, or the model is
+            more than a plain network.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -88,7 +90,7 @@ def render(bundle: Bundle, runtime: BrowserRuntime) -> str:
         version=onnxruntime_web.VERSION,
         mit=onnxruntime_web.MIT,
         rules=Markup(_embedded(page_rules(bundle))),
-        packed_model=_packed(bundle.model.read_bytes()),
+        packed_model=_packed(plain_model(bundle.model)),
         packed_runtime=_packed(runtime.wasm),
         ort=Markup(runtime.script),
         script=Markup(script),
@@ -107,6 +109,7 @@ def page_rules(bundle: Bundle) -> dict[str, Any]:
         "runs_of": [letter for letter in task.classes if letter in task.runs_of],
         "inputs": [tensor.name for tensor in bundle.manifest.inputs],
         "batch": recording_beats.BATCH,
+        "slack": SLACK,
         "doubts": {
             "plausible_mv": list(plausibility.PLAUSIBLE_MV),
             "upside_down": plausibility.UPSIDE_DOWN,

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-import shutil
-from pathlib import Path
-
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from hostile_models import altered, constant, fewer, scaled, shifted
+from onnx import TensorProto, helper
 
 from data_prep.sources.synthetic import simulate_record
 from ecg_nas.api import load_model
-from ecg_nas.bundle.manifest import MANIFEST, MODEL, entry, load
 from ecg_nas.errors import BundleError
 from ecg_nas.inference.classifier import session
 from ecg_nas.inference.verify import verify
 
 RECORD = simulate_record(0, duration_s=20)
-
-
-def constant(name, values):
-    return numpy_helper.from_array(np.asarray(values), name)
 
 
 def model_of(nodes, *, tensors=(), opsets=(("", 18),), functions=()):
@@ -146,45 +138,6 @@ def test_a_plain_model_is_not(tmp_path):
     onnx.save(model_of([helper.make_node("Softmax", ["x"], ["y"])]), tmp_path / "m.onnx")
     (found,) = session(tmp_path / "m.onnx").run(None, {"x": np.zeros((2, 3), np.float32)})
     np.testing.assert_allclose(found, 1 / 3, rtol=1e-6)
-
-
-def altered(folder: Path, tmp_path: Path, nodes, tensors=()) -> Path:
-    """A copy of a bundle whose output passes further operators; all digests are right."""
-    copy = shutil.copytree(folder, tmp_path / "altered")
-    manifest = load(copy).manifest
-    model = onnx.load(copy / MODEL)
-    (output,) = model.graph.output
-    for node in model.graph.node:
-        for index, name in enumerate(node.output):
-            if name == output.name:
-                node.output[index] = "before"
-    model.graph.node.extend(nodes)
-    model.graph.initializer.extend(tensors)
-    onnx.save(model, copy / MODEL)
-    files = {**manifest.files, MODEL: entry(copy / MODEL)}
-    text = dataclasses.replace(manifest, files=files).to_text()
-    (copy / MANIFEST).write_text(text, encoding="utf-8")
-    return copy
-
-
-def scaled(by):
-    return (
-        [helper.make_node("Mul", ["before", "by"], ["probabilities"])],
-        [constant("by", np.float32(by))],
-    )
-
-
-def shifted(values):
-    return (
-        [helper.make_node("Add", ["before", "by"], ["probabilities"])],
-        [constant("by", np.asarray(values, np.float32))],
-    )
-
-
-def fewer():
-    ends = [constant("from", np.array([0])), constant("to", np.array([3])),
-            constant("axis", np.array([1]))]  # fmt: skip
-    return [helper.make_node("Slice", ["before", "from", "to", "axis"], ["probabilities"])], ends
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+from hostile_models import altered, branching
 from page_runtime import STAND_IN
 
 from data_prep.streaming import browser_constants
@@ -106,3 +107,9 @@ def test_the_wavelet_that_the_page_filters_with_is_neurokits():
     taps, ahead = browser_constants._detail_taps(3)
     own = sum(tap * np.roll(signal, k - ahead) for k, tap in enumerate(taps))
     np.testing.assert_allclose(own, np.array(pywt.swt(signal, "db3", level=3))[0, 1], atol=1e-10)
+
+
+def test_a_model_with_control_flow_gets_no_page(bundle_folder, tmp_path):
+    copy = altered(bundle_folder, tmp_path, *branching())
+    with pytest.raises(BundleError, match="control flow"):
+        bundle_page.render(load(copy), STAND_IN)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from browser import browser, find
 from bundles import SIGNAL, ectopic_signal, tiny_bundle
+from hostile_models import altered, scaled
 from page_runtime import real_runtime
 from recordings import write_csv
 
@@ -292,3 +293,18 @@ def test_leads_and_beats_can_be_chosen(tab, folder, tmp_path):
     tab.until("globalThis.ecgNas")
     assert tab.evaluate("ecgNas.table") != first
     assert json.loads(tab.evaluate("JSON.stringify(ecgNas.result.lost)")) == []
+
+
+@pytest.mark.parametrize("change", [scaled(np.nan), scaled(0.5)], ids=["nan", "half"])
+def test_a_model_that_gives_no_probabilities_is_refused_in_the_page(
+    tab, folder, tmp_path, bundle_folder, monkeypatch, change
+):
+    page = tmp_path / "page.html"
+    bundle = load(altered(bundle_folder, tmp_path, *change))
+    page.write_text(bundle_page.render(bundle, real_runtime(monkeypatch)), encoding="utf-8")
+    tab.open(page.as_uri())
+    tab.give_files("#files", [folder / "c.csv"])
+    tab.until("globalThis.ecgNas || !document.getElementById('error').hidden")
+    said = tab.evaluate("document.getElementById('error').textContent")
+    assert "must give probabilities" in said
+    assert tab.evaluate("globalThis.ecgNas === undefined")

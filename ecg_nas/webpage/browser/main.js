@@ -101,7 +101,7 @@ async function classify() {
   }
   const leads = places.map((place) => recording.leads[Number(place)]);
   await progress("Loading the model", 0);
-  loading ||= loadModel(rules.inputs);
+  loading ||= loadModel(rules);
   const run = await loading;
   const given = at("beats").value === "given" ? recording.beats.samples : null;
   const result = await classifyRecording({

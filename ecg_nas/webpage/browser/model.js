@@ -9,8 +9,26 @@ async function unpacked(id) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
+/** Refuse what are no probabilities of the classes, a row a beat: NaN would pass for a class. */
+function refuseImprobable({ data, dims, type }, beats, { classes, slack }) {
+  let right = type === "float32" && dims.length === 2 && dims[0] === beats
+    && dims[1] === classes.length && data.length === beats * classes.length;
+  for (let row = 0; right && row < beats; row += 1) {
+    let sum = 0;
+    for (let k = row * classes.length; k < (row + 1) * classes.length; k += 1) {
+      right &&= data[k] >= -slack && data[k] <= 1 + slack; // NaN fails both
+      sum += data[k];
+    }
+    right &&= Math.abs(sum - 1) <= slack;
+  }
+  if (!right) {
+    throw new Error("the model of this page must give probabilities from 0 to 1 that sum to 1 over "
+      + "the classes; it gives others: use another page");
+  }
+}
+
 /** Load the model; return what runs one batch: inputs {name: [values, shape]} → probabilities. */
-export async function loadModel(names) {
+export async function loadModel(rules) {
   const ort = globalThis.ort;
   if (!ort || typeof WebAssembly !== "object" || typeof DecompressionStream !== "function") {
     throw new Error("this browser is too old for the page: it needs WebAssembly and "
@@ -23,8 +41,10 @@ export async function loadModel(names) {
   const session = await ort.InferenceSession.create(await unpacked("model"), options);
   return async (inputs) => {
     const feeds = {};
-    for (const name of names) feeds[name] = new ort.Tensor("float32", ...inputs[name]);
+    for (const name of rules.inputs) feeds[name] = new ort.Tensor("float32", ...inputs[name]);
     const results = await session.run(feeds);
-    return results[session.outputNames[0]].data;
+    const output = results[session.outputNames[0]];
+    refuseImprobable(output, inputs[rules.inputs[0]][1][0], rules);
+    return output.data;
   };
 }
