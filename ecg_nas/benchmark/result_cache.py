@@ -31,7 +31,7 @@ Runs = dict[int, dict[int, Any]]
 """JSON-able runs by size, then seed."""
 
 
-class KeptRuns:
+class CachedRuns:
     """The runs in one file; several processes may add to it at once."""
 
     def __init__(self, file: Path, about: Mapping[str, Any]) -> None:

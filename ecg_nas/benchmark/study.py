@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from ecg_nas.benchmark import _processes
-from ecg_nas.benchmark.result_cache import KeptRuns
+from ecg_nas.benchmark.result_cache import CachedRuns
 from ecg_nas.errors import ConfigError
 
 
@@ -90,7 +90,7 @@ def conduct(study: Study[_Job, _Run], execution: Execution) -> list[_Run]:
         RunError: If a worker process dies, or the folder holds runs made with other settings.
     """
     kept = {
-        name: KeptRuns(_file(execution.out / study.folder, name), about)
+        name: CachedRuns(_file(execution.out / study.folder, name), about)
         for name, about in study.about.items()
         if execution.out is not None
     }
@@ -119,7 +119,9 @@ def check_at_least_1(**numbers: int) -> None:
             raise ConfigError(f"{what} must be at least 1; got {number}")
 
 
-def _found(study: Study[_Job, _Run], kept: Mapping[str, KeptRuns]) -> Iterator[tuple[RunKey, _Run]]:
+def _found(
+    study: Study[_Job, _Run], kept: Mapping[str, CachedRuns]
+) -> Iterator[tuple[RunKey, _Run]]:
     for key in study.wanted:
         run = kept[key.name].get(key.size, key.seed) if key.name in kept else None
         if run is not None:

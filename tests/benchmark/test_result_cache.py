@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_nas.benchmark.result_cache import KeptRuns
+from ecg_nas.benchmark.result_cache import CachedRuns
 from ecg_nas.errors import RunError
 
 ABOUT = {"method": "m", "settings": {"rate": 0.1, "kinds": ("a", "b")}}
@@ -13,11 +13,11 @@ ABOUT = {"method": "m", "settings": {"rate": 0.1, "kinds": ("a", "b")}}
 
 def test_what_is_added_is_there_again_in_order(tmp_path):
     file = tmp_path / "bench" / "m.json"
-    kept = KeptRuns(file, ABOUT)
+    kept = CachedRuns(file, ABOUT)
     assert kept.get(100, 0) is None
     for size, seed in ((100, 10), (100, 2), (50, 2)):
         kept.add(size, seed, {"scores": [size, seed]})
-    again = KeptRuns(file, ABOUT)
+    again = CachedRuns(file, ABOUT)
     assert again.get(100, 10) == {"scores": [100, 10]}
     assert again.get(50, 2) == {"scores": [50, 2]}
     assert again.get(50, 10) is None  # one size does not serve another
@@ -29,25 +29,25 @@ def test_what_is_added_is_there_again_in_order(tmp_path):
 
 
 def test_nothing_is_written_before_the_first_run(tmp_path):
-    KeptRuns(tmp_path / "bench" / "m.json", ABOUT)
+    CachedRuns(tmp_path / "bench" / "m.json", ABOUT)
     assert not list(tmp_path.iterdir())
 
 
 def test_several_writers_lose_nothing(tmp_path):
     file = tmp_path / "m.json"
-    writers = [KeptRuns(file, ABOUT) for _ in range(4)]
+    writers = [CachedRuns(file, ABOUT) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda i: writers[i % 4].add(1, i, i), range(40)))
-    kept = KeptRuns(file, ABOUT)
+    kept = CachedRuns(file, ABOUT)
     assert [kept.get(1, i) for i in range(40)] == list(range(40))
 
 
 def test_runs_of_other_settings_are_refused(tmp_path):
     file = tmp_path / "m.json"
-    KeptRuns(file, ABOUT).add(1, 0, {})
+    CachedRuns(file, ABOUT).add(1, 0, {})
     before = file.read_text()
     with pytest.raises(RunError, match=r"settings.rate \(0.1, now 0.2\): delete it"):
-        KeptRuns(file, {"method": "m", "settings": {"rate": 0.2, "kinds": ["a", "b"]}})
+        CachedRuns(file, {"method": "m", "settings": {"rate": 0.2, "kinds": ["a", "b"]}})
     assert file.read_text() == before
 
 
@@ -60,18 +60,18 @@ def test_a_file_that_is_no_such_thing_is_refused_and_left(tmp_path, text):
     file = tmp_path / "m.json"
     file.write_text(text)
     with pytest.raises(RunError, match="must hold the kept runs of a benchmark"):
-        KeptRuns(file, {})
+        CachedRuns(file, {})
     assert file.read_text() == text
 
 
 def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(RunError, match=r"taken must be a folder that can be written.*--out"):
-        KeptRuns(tmp_path / "taken" / "b" / "m.json", ABOUT)
+        CachedRuns(tmp_path / "taken" / "b" / "m.json", ABOUT)
 
 
 def test_a_place_that_is_taken_meanwhile_is_named(tmp_path):
-    kept = KeptRuns(tmp_path / "taken" / "m.json", ABOUT)
+    kept = CachedRuns(tmp_path / "taken" / "m.json", ABOUT)
     (tmp_path / "taken").write_text("")
     with pytest.raises(RunError, match="taken must be a folder that can be written"):
         kept.add(1, 0, {})
@@ -95,8 +95,8 @@ json_values = st.recursive(
 @settings(max_examples=30)
 def test_any_runs_come_back(tmp_path_factory, runs, about):
     file = tmp_path_factory.mktemp("kept") / "m.json"
-    kept = KeptRuns(file, about)
+    kept = CachedRuns(file, about)
     for (size, seed), run in runs.items():
         kept.add(size, seed, run)
-    again = KeptRuns(file, json.loads(json.dumps(about)))
+    again = CachedRuns(file, json.loads(json.dumps(about)))
     assert {pair: again.get(*pair) for pair in runs} == runs
