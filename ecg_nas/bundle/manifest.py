@@ -16,7 +16,6 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from data_prep.beats.beat_spec import BeatSpec
 from data_prep.beats.polarity import usual_qrs
-from data_prep.dsp.signal_spec import SignalSpec
 from data_prep.errors import DataError
 from data_prep.tasks import Task
 from ecg_nas.errors import BundleError
@@ -140,7 +139,7 @@ class Manifest:
     @property
     def task(self) -> Task:
         """What its outputs are classes of."""
-        return SignalSpec.from_json(self.spec["signal"]).task
+        return BeatSpec.from_json(self.spec).signal.task
 
     def to_text(self) -> str:
         """Return the one text that a manifest file may hold, its own digest in the last line.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from data_prep.beats.beat_spec import BeatSpec
 from data_prep.tasks import Task
 from ecg_nas.bundle.manifest import Manifest
 from ecg_nas.metrics.classification import score_of
@@ -35,7 +36,8 @@ _ALTERED = (
 
 def model_card(manifest: Manifest) -> str:
     """Return ``MODEL_CARD.md``: use, data, figures of the training folds, robustness, limits."""
-    training, signal, task = manifest.training, manifest.spec["signal"], manifest.task
+    training, task = manifest.training, manifest.task
+    leads = BeatSpec.from_json(manifest.spec).signal.leads
     lines = [
         "# Model card",
         "",
@@ -48,8 +50,8 @@ def model_card(manifest: Manifest) -> str:
         "",
         "## What it does",
         "",
-        f"Gives each heartbeat of an ECG of {len(signal['leads'])} lead(s) "
-        f"({', '.join(signal['leads'])}) the probability of {len(manifest.classes)} classes:",
+        f"Gives each heartbeat of an ECG of {len(leads)} lead(s) "
+        f"({', '.join(leads)}) the probability of {len(manifest.classes)} classes:",
         "",
         *[f"- {kind.letter}: {kind.text}" for kind in task.kinds],
         "",

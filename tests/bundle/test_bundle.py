@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import shutil
@@ -315,3 +316,18 @@ verify.verify(Path({str(bundle_folder)!r}))
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == done.stderr == ""
+
+
+def test_a_spec_that_leaves_a_part_to_its_default_is_read_so_everywhere(copy):
+    def without_signal(content):
+        content["spec"].pop("signal")
+
+    change_manifest(copy, without_signal)
+    content = json.loads((copy / MANIFEST).read_text())
+    content.pop("digest")
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    content["digest"] = hashlib.sha256(text.encode()).hexdigest()
+    (copy / MANIFEST).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    with pytest.raises(BundleError):  # other leads than those of its inputs
+        verify(copy)
+    assert "lead(s)" in model_card(load(copy).manifest)
